@@ -1,0 +1,1 @@
+"""TLS session cache, session ticket key and PRNG manager for mail servers."""

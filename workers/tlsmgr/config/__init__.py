@@ -1,0 +1,1 @@
+"""Postfix configuration: main.cf syntax, and the parameters that tlsmgr knows."""

@@ -1,0 +1,1 @@
+"""The random number generator: its pool, its entropy sources, its exchange file."""

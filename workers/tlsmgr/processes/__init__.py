@@ -1,0 +1,1 @@
+"""The three worker processes and what their lives have in common."""

@@ -1,0 +1,1 @@
+"""What answers a request: session caches, seeds and ticket keys in memory."""

@@ -1,0 +1,1 @@
+"""Session caches on disk: the only code that knows diskcache."""

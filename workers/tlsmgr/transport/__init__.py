@@ -1,0 +1,1 @@
+"""UNIX sockets, for any protocol whose codec is handed in."""

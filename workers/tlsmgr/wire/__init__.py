@@ -1,0 +1,1 @@
+"""Two protocols, bytes to messages and back, without any I/O."""
