@@ -1,0 +1,199 @@
+"""One client's connection: reads requests, writes answers, within bounds and deadlines."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import cast
+
+from tlsmgr.errors import ProtocolError
+from tlsmgr.transport.dialogue import Deferred, Dialogue, EndOfDialogue
+from tlsmgr.transport.peer import PeerCredentials, peer_credentials
+
+_log = logging.getLogger(__name__)
+
+# Answers that one client may wait for at a time; beyond, it is not read from.
+_UNANSWERED_MAX = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deadlines:
+    """How many seconds a client may take."""
+
+    half_request: float = 30.0  #: to send the rest of a request that it began
+    write: float = 10.0  #: to read answers, once the socket's buffer is full
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What holds for all connections of one server."""
+
+    make_dialogue: Callable[[], Dialogue]
+    is_welcome: Callable[[PeerCredentials], bool]
+    deadlines: Deadlines
+    on_open: Callable[["Connection"], None]
+    on_close: Callable[["Connection"], None]
+
+
+class Connection(asyncio.Protocol):
+    """Carries one dialogue over one socket."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._dialogue = rules.make_dialogue()
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._unanswered = 0
+        self._peer_reads = True
+        self._is_reading = True
+        self._is_closing = False
+        self._half_request_timer: asyncio.TimerHandle | None = None
+        self._write_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Greet a peer that is welcome; end any other before it is read from."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._rules.on_open(self)
+        try:
+            peer = peer_credentials(transport.get_extra_info("socket"))
+        except OSError:
+            self._abort()
+            return
+        if not self._rules.is_welcome(peer):
+            self._abort()
+        elif self._dialogue.greeting:
+            self._transport.write(self._dialogue.greeting)
+
+    def data_received(self, data: bytes) -> None:
+        """Answer what has arrived in full."""
+        if self._is_closing:
+            return
+        self._dialogue.feed(data)
+        self._answer_what_is_complete()
+
+    def eof_received(self) -> bool:
+        """Answer what a peer asked before it ended its side, and keep the other open for that."""
+        self.drain()
+        return True
+
+    def pause_writing(self) -> None:
+        """Stop reading from a peer that does not read, and give it a deadline."""
+        self._peer_reads = False
+        self._write_timer = self._loop.call_later(self._rules.deadlines.write, self._give_up_writing)
+        self._hold_or_resume_reading()
+
+    def resume_writing(self) -> None:
+        """Go on with a peer that reads again."""
+        self._peer_reads = True
+        self._cancel_write_timer()
+        self._answer_what_is_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection; answers still under way have nowhere to go."""
+        del exc  # the peer's way of going away changes nothing here
+        self._is_closing = True
+        self._transport = None
+        self._cancel_half_request_timer()
+        self._cancel_write_timer()
+        self._rules.on_close(self)
+
+    def drain(self) -> None:
+        """Read no more, answer what was read, and close."""
+        if not self._is_closing:
+            self._finish()
+
+    def _answer_what_is_complete(self) -> None:
+        if self._transport is None:
+            return
+        answers: list[bytes] = []
+        try:
+            while self._may_take_another():
+                answer = self._dialogue.next_answer()
+                if answer is None:
+                    break
+                if isinstance(answer, Deferred):
+                    self._await(answer)
+                else:
+                    answers.append(answer)
+        except EndOfDialogue:
+            self._is_closing = True
+        except ProtocolError as error:
+            _log.warning("closing a connection: %s", error)
+            self._is_closing = True
+        if answers:
+            self._transport.write(answers[0] if len(answers) == 1 else b"".join(answers))
+        self._after_answering()
+
+    def _may_take_another(self) -> bool:
+        limit = 1 if self._dialogue.in_order else _UNANSWERED_MAX
+        return self._unanswered < limit and self._peer_reads
+
+    def _await(self, answer: Deferred) -> None:
+        self._unanswered += 1
+        answer.result.add_done_callback(partial(self._send_deferred, answer))
+
+    def _send_deferred(self, answer: Deferred, result: "asyncio.Future[object]") -> None:
+        self._unanswered -= 1
+        failed = result.cancelled() or result.exception() is not None
+        if self._transport is None:
+            return
+        if failed:
+            _log.error("a request could not be answered; closing its connection")
+            self._abort()
+            return
+        self._transport.write(answer.encode(result.result()))
+        self._answer_what_is_complete()
+
+    def _after_answering(self) -> None:
+        if self._is_closing:
+            self._finish()
+            return
+        self._hold_or_resume_reading()
+        if not self._dialogue.is_mid_request:
+            self._cancel_half_request_timer()
+        elif self._half_request_timer is None:
+            self._half_request_timer = self._loop.call_later(
+                self._rules.deadlines.half_request, self._give_up_reading
+            )
+
+    def _hold_or_resume_reading(self) -> None:
+        if self._transport is None or self._is_closing:
+            return
+        should_read = self._may_take_another()
+        if should_read == self._is_reading:
+            return
+        self._is_reading = should_read
+        if should_read:
+            self._transport.resume_reading()
+        else:
+            self._transport.pause_reading()
+
+    def _finish(self) -> None:
+        self._is_closing = True
+        # Requests may still wait behind an unread answer; the write deadline bounds that.
+        if self._transport is not None and self._unanswered == 0 and self._peer_reads:
+            self._transport.close()
+
+    def _give_up_reading(self) -> None:
+        _log.warning("closing a connection: half a request, and then nothing for too long")
+        self._abort()
+
+    def _give_up_writing(self) -> None:
+        _log.warning("closing a connection: the client does not read its answers")
+        self._abort()
+
+    def _abort(self) -> None:
+        self._is_closing = True
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _cancel_half_request_timer(self) -> None:
+        if self._half_request_timer is not None:
+            self._half_request_timer.cancel()
+            self._half_request_timer = None
+
+    def _cancel_write_timer(self) -> None:
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
