@@ -1,0 +1,71 @@
+"""Who answers a Postfix's TLS requests in a test: Debian's own tlsmgr, or another in its place."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Protocol
+
+from tests.system.debian_tlsmgr import DebianTlsmgr
+from tests.system.postfix_instance import PostfixInstance
+from tests.system.private_postfix import traversable_directory
+
+
+class Server(Protocol):
+    """A tlsmgr that can be put behind a Postfix, or be asked on its own."""
+
+    #: What ``tlsmgr_service_name`` has to be; None leaves Debian's own in its place.
+    service_name: str | None
+
+    def beside(self, postfix: PostfixInstance) -> AbstractContextManager[None]:
+        """Serve on the socket in the prepared, not yet started, instance's queue directory."""
+
+    def alone(self, parameters: Mapping[str, str]) -> AbstractContextManager[Path]:
+        """Serve with these parameters of main.cf and without a Postfix; give the socket's path."""
+
+
+class Debian:
+    """The yardstick: the tlsmgr of the installed Postfix, started by its master."""
+
+    service_name: str | None = None
+
+    def __str__(self) -> str:
+        return "debian"
+
+    def beside(self, _postfix: PostfixInstance) -> AbstractContextManager[None]:
+        """Do nothing: the instance's own master starts it."""
+        return nullcontext()
+
+    @contextmanager
+    def alone(self, parameters: Mapping[str, str]) -> Iterator[Path]:
+        """Run it under a master that has no other service."""
+        with traversable_directory() as directory, DebianTlsmgr(directory, parameters=parameters) as tlsmgr:
+            yield tlsmgr.path
+
+
+#: Those that are measured against Debian's; the tests of this folder run for each.
+CANDIDATES: list[Server] = []
+
+#: All that a Postfix can run with.
+SERVERS: list[Server] = [Debian(), *CANDIDATES]
+
+
+@contextmanager
+def running(
+    server: Server,
+    *,
+    chroot: bool = False,
+    process_limit: int = 1,
+    parameters: Mapping[str, str] | None = None,
+) -> Iterator[PostfixInstance]:
+    """Run a Postfix that ``server`` serves: it is there before the first smtpd asks for the policy."""
+    with traversable_directory() as directory:
+        instance = PostfixInstance(
+            directory,
+            chroot=chroot,
+            process_limit=process_limit,
+            tlsmgr_service_name=server.service_name,
+            parameters=parameters,
+        )
+        instance.prepare()
+        with server.beside(instance), instance:
+            yield instance
