@@ -1,0 +1,42 @@
+"""What the verbs' options have in common."""
+
+import argparse
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from tlsmgr.config.settings import Settings, load_settings
+from tlsmgr.errors import ExitCode
+
+#: What ``add_subparsers`` returns; argparse does not name the type in public.
+Verbs: TypeAlias = "argparse._SubParsersAction[Any]"  # noqa: SLF001 - see above
+CarryOut: TypeAlias = Callable[[argparse.Namespace], ExitCode]
+
+#: Where Postfix looks without MAIL_CONFIG (its compiled-in config_directory).
+POSTFIX_CONFIG_DIRECTORY = "/etc/postfix"
+
+
+def add_verb(verbs: Verbs, name: str, text: str, carry_out: CarryOut) -> argparse.ArgumentParser:
+    """Add a verb that takes ``-c DIR``, as Postfix's commands do; return its parser."""
+    parser: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=text)
+    parser.add_argument(
+        "-c",
+        dest="config_directory",
+        metavar="DIR",
+        type=Path,
+        default=configuration_directory(),
+        help="the directory with main.cf (default: $MAIL_CONFIG, or %(default)s)",
+    )
+    parser.set_defaults(carry_out=carry_out)
+    return parser
+
+
+def configuration_directory() -> Path:
+    """Return the configuration directory that the environment names, or Postfix's own."""
+    return Path(os.environ.get("MAIL_CONFIG") or POSTFIX_CONFIG_DIRECTORY)
+
+
+def settings_of(options: argparse.Namespace) -> Settings:
+    """Return the configuration in the directory that ``-c`` names."""
+    return load_settings(options.config_directory)

@@ -1,0 +1,63 @@
+"""The verbs that speak to the workers themselves: ping, stats, sweep."""
+
+import argparse
+import json
+import sys
+
+from tlsmgr.cli.options import Verbs, add_verb, settings_of
+from tlsmgr.client import Client
+from tlsmgr.errors import ExitCode, ServerUnavailableError
+
+#: The processes of the group, as everywhere: in supervisord.conf, in ``serve``, as socket names.
+WORKERS = ("cache-server", "prng-server", "expiry-sweeper")
+
+# A sweep of a full cache takes its time.
+_SWEEP_TIMEOUT_SECONDS = 3600.0
+_PING_TIMEOUT_SECONDS = 2.0
+
+
+def add_verbs(verbs: Verbs) -> None:
+    """Add these verbs to the command."""
+    ping = add_verb(verbs, "ping", "Say whether the workers answer.", _ping)
+    ping.add_argument("worker", nargs="*", choices=[*WORKERS, []], metavar="WORKER", default=[])
+    ping.add_argument("-q", "--quiet", action="store_true", help="say it with the exit code only")
+    stats = add_verb(verbs, "stats", "Print what the workers counted, as one JSON object a line.", _stats)
+    stats.add_argument("worker", nargs="*", choices=[*WORKERS, []], metavar="WORKER", default=[])
+    add_verb(verbs, "sweep", "Remove all expired sessions now.", _sweep)
+
+
+def _call(options: argparse.Namespace, worker: str, method: str, timeout: float) -> object:
+    with Client(settings_of(options).tlsmgr_run_directory / f"{worker}.sock", timeout=timeout) as client:
+        return client.call(method)
+
+
+def _ping(options: argparse.Namespace) -> ExitCode:
+    outcome = ExitCode.OK
+    for worker in options.worker or WORKERS:
+        try:
+            _call(options, worker, "ping", _PING_TIMEOUT_SECONDS)
+        except ServerUnavailableError as error:
+            outcome = ExitCode.UNAVAILABLE
+            line = f"{worker}: {error}\n"
+        else:
+            line = f"{worker}: answers\n"
+        if not options.quiet:
+            sys.stdout.write(line)
+    return outcome
+
+
+def _stats(options: argparse.Namespace) -> ExitCode:
+    for worker in options.worker or WORKERS:
+        figures = _call(options, worker, "stats", _PING_TIMEOUT_SECONDS)
+        sys.stdout.write(json.dumps(figures) + "\n")
+    return ExitCode.OK
+
+
+def _sweep(options: argparse.Namespace) -> ExitCode:
+    result = _call(options, "expiry-sweeper", "sweep", _SWEEP_TIMEOUT_SECONDS)
+    caches = result.get("caches") if isinstance(result, dict) else {}
+    for cache, done in (caches or {}).items():
+        sys.stdout.write(
+            f"cache {cache} full cleanup: retained={done['retained']} dropped={done['dropped']} entries\n"
+        )
+    return ExitCode.OK

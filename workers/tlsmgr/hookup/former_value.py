@@ -1,0 +1,44 @@
+"""What tlsmgr_service_name was before, kept beside main.cf until it is put back."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from tlsmgr.errors import HostError
+
+_NAME = "tlsmgr.former_service_name"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormerValue:
+    """The value that main.cf had; None when it had none, so that Postfix's default held."""
+
+    value: str | None
+
+    @classmethod
+    def load(cls, directory: Path) -> Self | None:
+        """Return what was saved in the configuration directory, or None if nothing was."""
+        try:
+            text = (directory / _NAME).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise HostError(f"cannot read {directory / _NAME}: {error.strerror}") from error
+        value = text.rstrip("\n")
+        return cls(value=value or None)
+
+    def save(self, directory: Path) -> None:
+        """Keep the value in the configuration directory, replaced in one step."""
+        path = directory / _NAME
+        temporary = path.with_name(f"{_NAME}.{os.getpid()}")
+        try:
+            temporary.write_text(f"{self.value or ''}\n", encoding="utf-8")
+            temporary.replace(path)
+        except OSError as error:
+            raise HostError(f"cannot write {path}: {error.strerror}") from error
+
+    @staticmethod
+    def forget(directory: Path) -> None:
+        """Remove what was saved."""
+        (directory / _NAME).unlink(missing_ok=True)

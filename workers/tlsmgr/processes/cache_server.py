@@ -1,0 +1,158 @@
+"""tlsmgr:cache-server: the session caches, the ticket keys, and both client sockets."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+from tlsmgr.client import AsyncClient
+from tlsmgr.config.caches import CacheSettings
+from tlsmgr.config.settings import Settings
+from tlsmgr.errors import ProtocolError
+from tlsmgr.messages import CacheType
+from tlsmgr.processes.attribute_dialogue import AttributeDialogue
+from tlsmgr.processes.identity import Identity
+from tlsmgr.processes.lifecycle import WorkerKind
+from tlsmgr.processes.rpc_dialogue import RpcDialogue, RpcMethods, without_params
+from tlsmgr.processes.stores import store_directories
+from tlsmgr.service.answers import Answers
+from tlsmgr.service.seeds import SeedReserve
+from tlsmgr.service.session_cache import SessionCache
+from tlsmgr.service.ticket_keys import TicketKeys
+from tlsmgr.storage.sessions import SessionStore
+from tlsmgr.transport.peer import user_ids
+from tlsmgr.transport.server import SocketServer
+from tlsmgr.transport.unix_socket import listen
+
+_PRNG_TIMEOUT_SECONDS = 2.0
+_PRNG_RETRY_PAUSE_SECONDS = 0.25
+_SOCKET_MODE = 0o600
+
+
+class CacheServer:
+    """The worker that answers smtpd, smtp and every other client."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._identity = Identity(KIND.name)
+        self._caches: dict[CacheType, SessionCache] = {}
+        self._directories: Mapping[CacheType, Path] = {}
+        self._servers: list[SocketServer] = []
+        self._retiring: set[asyncio.Task[None]] = set()
+
+    def open_privileged(self) -> None:
+        """Open nothing: root's rights are not needed here."""
+
+    async def start(self) -> None:
+        """Open the stores and both sockets, and serve."""
+        settings = self._settings
+        self._prng = AsyncClient(
+            settings.tlsmgr_run_directory / "prng-server.sock",
+            timeout=_PRNG_TIMEOUT_SECONDS,
+            retry_pause=_PRNG_RETRY_PAUSE_SECONDS,
+        )
+        self._seeds = SeedReserve(self._fetch_block)
+        self._ticket_keys = TicketKeys(time.time, self._seeds.random_bytes)
+        self._use(settings)
+        answers = Answers(self._caches, self._seeds, self._ticket_keys)
+        own_methods = {"ping": without_params(self._identity.ping), "stats": without_params(self._stats)}
+        self._answer = answers.answer
+        self._methods = RpcMethods(own_methods, self._answer)
+        await self._listen(settings)
+
+    def reconfigure(self, settings: Settings) -> None:
+        """Take other timeouts, log levels, databases, limits and users over, for all connections."""
+        self._use(settings)
+        postfix, rpc = self._servers
+        postfix.welcome = _postfix_users(settings)
+        rpc.welcome = user_ids(settings.tlsmgr_authorized_users)
+        self._settings = settings
+
+    async def stop(self, deadline: float) -> None:
+        """Answer what was read, commit what was taken, and close."""
+        await asyncio.gather(*(server.drain(deadline) for server in self._servers))
+        await asyncio.gather(*(cache.close() for cache in self._caches.values()), *self._retiring)
+        if hasattr(self, "_seeds"):
+            self._seeds.close()
+            self._prng.close()
+
+    async def _listen(self, settings: Settings) -> None:
+        endpoints = (
+            (
+                settings.queue_directory / "private" / settings.tlsmgr_service_name,
+                self._attribute_dialogue,
+                _postfix_users(settings),
+            ),
+            (
+                settings.tlsmgr_run_directory / f"{KIND.name}.sock",
+                self._rpc_dialogue,
+                user_ids(settings.tlsmgr_authorized_users),
+            ),
+        )
+        for path, make_dialogue, welcome in endpoints:
+            listener = listen(path, mode=_SOCKET_MODE)
+            self._servers.append(SocketServer(listener, make_dialogue, welcome=welcome))
+        for server in self._servers:
+            await server.start()
+
+    def _use(self, settings: Settings) -> None:
+        directories = store_directories(settings)
+        for cache_type, cache_settings in settings.caches.items():
+            directory = directories.get(cache_type)
+            former = self._caches.get(cache_type)
+            if former is not None and directory == self._directories.get(cache_type):
+                former.use(cache_settings)
+                continue
+            self._caches[cache_type] = _open_cache(cache_settings, directory)
+            if former is not None:
+                self._retire(former)
+        self._directories = directories
+        self._ticket_keys.timeout = settings.caches[CacheType.SMTPD].timeout
+
+    def _retire(self, cache: SessionCache) -> None:
+        task = asyncio.ensure_future(cache.close())
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+
+    def _attribute_dialogue(self) -> AttributeDialogue:
+        return AttributeDialogue(
+            self._settings.tlsmgr_request_size_limit,
+            self._answer,
+            announces=self._settings.tlsmgr_protocol_announcement,
+        )
+
+    def _rpc_dialogue(self) -> RpcDialogue:
+        return RpcDialogue(self._settings.tlsmgr_request_size_limit, self._methods)
+
+    async def _fetch_block(self, size: int, served: int) -> bytes:
+        result = await self._prng.call("block", size, served)
+        block = result.get("block") if isinstance(result, Mapping) else None
+        if not isinstance(block, bytes) or len(block) != size:
+            raise ProtocolError("the PRNG server sent no block")
+        return block
+
+    def _stats(self) -> Mapping[str, object]:
+        postfix, rpc = self._servers
+        return self._identity.stats(
+            caches={
+                cache_type.value: {"enabled": cache.is_enabled, **asdict(cache.figures), **cache.contents()}
+                for cache_type, cache in self._caches.items()
+            },
+            seeds=asdict(self._seeds.figures),
+            ticket_keys={"issued": self._ticket_keys.issued},
+            connections={"postfix": asdict(postfix.figures), "rpc": asdict(rpc.figures)},
+        )
+
+
+def _postfix_users(settings: Settings) -> frozenset[int]:
+    return user_ids(["root", settings.mail_owner])
+
+
+def _open_cache(settings: CacheSettings, directory: Path | None) -> SessionCache:
+    opener = None if directory is None else partial(SessionStore, directory, checkpoints=True)
+    return SessionCache(settings, opener, time.time)
+
+
+KIND = WorkerKind(name="cache-server", make=CacheServer)

@@ -1,0 +1,156 @@
+"""A worker's life: configured, unprivileged, serving, drained.
+
+Signals only set flags; the stages below do the work. The first SIGTERM or SIGINT
+drains, a second one ends at once. SIGHUP reads the configuration again.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import stat
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import uvloop
+
+from tlsmgr.config.settings import Settings
+from tlsmgr.errors import ConfigurationError, ExitCode, HostError, TlsmgrError
+from tlsmgr.processes.logs import log_to
+from tlsmgr.processes.pid_file import PidFile
+from tlsmgr.processes.privileges import become, forbid_core_dumps
+
+_log = logging.getLogger(__name__)
+
+#: ``startsecs`` in supervisord.conf. An exit before that counts as a failed start,
+#: which supervisord tries again whatever the exit code says.
+SUPERVISOR_START_SECONDS = 1.0
+#: Seconds in which every request that was read is answered; ``stopwaitsecs`` is longer.
+DRAIN_SECONDS = 5.0
+
+LoadSettings = Callable[[], Settings]
+
+
+class Worker(Protocol):
+    """What differs between the three processes."""
+
+    def open_privileged(self) -> None:
+        """Open what only root can open; called before root's rights are given up."""
+
+    async def start(self) -> None:
+        """Open stores and sockets, and serve; returns when requests are answered."""
+
+    def reconfigure(self, settings: Settings) -> None:
+        """Go on with other parameters, without dropping a connection."""
+
+    async def stop(self, deadline: float) -> None:
+        """Answer what was read, save what must be saved, close; within ``deadline`` seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerKind:
+    """A process of the group ``tlsmgr``: its name, and how to make its worker."""
+
+    name: str
+    make: Callable[[Settings], Worker]
+
+
+def run(kind: WorkerKind, load: LoadSettings) -> ExitCode:
+    """Live a worker's whole life; return what the process is to exit with.
+
+    Args:
+        kind: Which worker.
+        load: Reads the configuration; called at the start and at every SIGHUP.
+    """
+    started = time.monotonic()
+    try:
+        settings = load()
+    except TlsmgrError as error:
+        log_to(f"tlsmgr/{kind.name}", "mail", to_stderr=True)
+        return _give_up(error, started)
+    log_to(f"{settings.syslog_name}/{settings.process_name}", settings.syslog_facility)
+    try:
+        _live(kind, settings, load)
+    except TlsmgrError as error:
+        return _give_up(error, started)
+    return ExitCode.OK
+
+
+def _give_up(error: TlsmgrError, started: float) -> ExitCode:
+    _log.critical("%s", error)
+    if isinstance(error, ConfigurationError) and "SUPERVISOR_ENABLED" in os.environ:
+        # Nothing but an edit helps: outlive startsecs, so that the exit code is looked at.
+        time.sleep(max(0.0, started + SUPERVISOR_START_SECONDS + 0.5 - time.monotonic()))
+    return error.exit_code
+
+
+def _live(kind: WorkerKind, settings: Settings, load: LoadSettings) -> None:
+    for warning in settings.warnings:
+        _log.warning("%s", warning)
+    os.umask(0o077)
+    forbid_core_dumps()
+    worker = kind.make(settings)
+    worker.open_privileged()
+    become(settings.mail_owner)
+    make_private_directory(settings.tlsmgr_run_directory)
+    pid_file = PidFile.claim(settings.tlsmgr_run_directory / f"{kind.name}.pid")
+    try:
+        uvloop.run(_serve(kind, worker, load))
+    finally:
+        pid_file.release()
+
+
+def make_private_directory(path: Path) -> None:
+    """Make a directory with mode 0700, unless it is there.
+
+    Raises:
+        HostError: It cannot be made, or what is there is no directory.
+    """
+    try:
+        path.mkdir(mode=0o700, exist_ok=True)
+        if not stat.S_ISDIR(path.lstat().st_mode):
+            raise HostError(f"{path} is no directory; move it away")
+    except OSError as error:
+        raise HostError(
+            f"cannot make directory {path}: {error.strerror}; it belongs into a directory of $mail_owner"
+        ) from error
+
+
+async def _serve(kind: WorkerKind, worker: Worker, load: LoadSettings) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _on_stop_signal, stopping)
+    loop.add_signal_handler(signal.SIGHUP, _reload, worker, load)
+    try:
+        await worker.start()
+        _log.info("%s is ready", kind.name)
+        await stopping.wait()
+    finally:
+        await worker.stop(DRAIN_SECONDS)
+    _log.info("%s has stopped", kind.name)
+
+
+def _on_stop_signal(stopping: asyncio.Event) -> None:
+    if stopping.is_set():
+        _log.warning("ending at once: second signal")
+        sys.stderr.flush()
+        os._exit(ExitCode.OK)
+    stopping.set()
+
+
+def _reload(worker: Worker, load: LoadSettings) -> None:
+    try:
+        settings = load()
+        worker.reconfigure(settings)
+    except TlsmgrError as error:
+        _log.error("keeping the former configuration: %s", error)
+        return
+    for warning in settings.warnings:
+        _log.warning("%s", warning)
+    log_to(f"{settings.syslog_name}/{settings.process_name}", settings.syslog_facility)
+    _log.info("configuration read again")

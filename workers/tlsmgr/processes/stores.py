@@ -1,0 +1,45 @@
+"""Where each cache's sessions are on disk, as the configuration has it."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+from tlsmgr.config.settings import Settings
+from tlsmgr.errors import ConfigurationError
+from tlsmgr.messages import CacheType
+from tlsmgr.storage.location import place_database
+from tlsmgr.transport.peer import user_id
+
+_log = logging.getLogger(__name__)
+
+
+def store_directories(settings: Settings) -> Mapping[CacheType, Path]:
+    """Return the directory of each cache that is enabled.
+
+    A database in a directory that ``$mail_owner`` does not own is redirected to
+    ``$data_directory``, with two warnings in the log, as Postfix does it.
+
+    Raises:
+        ConfigurationError: Two caches came to have one directory.
+    """
+    owner_uid = user_id(settings.mail_owner)
+    directories: dict[CacheType, Path] = {}
+    for cache_type, cache in settings.caches.items():
+        if cache.database is None:
+            continue
+        placement = place_database(
+            cache.database.directory,
+            data_directory=settings.data_directory,
+            owner_uid=owner_uid,
+            mail_owner=settings.mail_owner,
+        )
+        for warning in placement.warnings:
+            _log.warning("%s", warning)
+        for other, taken in directories.items():
+            if taken == placement.path:
+                raise ConfigurationError(
+                    f"do not use the same TLS cache directory {taken} for {other.value} and"
+                    f" {cache_type.value}"
+                )
+        directories[cache_type] = placement.path
+    return directories

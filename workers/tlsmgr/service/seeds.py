@@ -1,0 +1,164 @@
+"""Seeds for clients: from the PRNG server, and from the kernel when that one is late."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from tlsmgr.errors import ProtocolError, ServerUnavailableError, Status
+from tlsmgr.messages import SeedReply, SeedRequest
+from tlsmgr.service.occasional_log import OccasionalLog
+
+_log = logging.getLogger(__name__)
+
+_BLOCK_SIZE_MIN = 1024
+_BLOCK_SIZE_MAX = 8192
+_BLOCK_LIFE_SECONDS = 1.0
+_LATE_AFTER_SECONDS = 0.08
+
+FetchBlock = Callable[[int, int], Awaitable[bytes]]
+
+
+@dataclass(slots=True)
+class SeedFigures:
+    """How many seeds were given out, by where they came from."""
+
+    pool: int = 0
+    kernel: int = 0
+
+
+class SeedReserve:
+    """Answers seed requests out of blocks that the PRNG server made.
+
+    No byte is given out twice, and what is left of a block after a second is wiped.
+    A request waits for a block for 80 ms at most, then the kernel's generator serves it,
+    and those that follow, until a block arrives.
+
+    Args:
+        fetch: Called with the size of the block wanted and the number of requests that
+            were served from blocks since the last call; returns the block.
+    """
+
+    def __init__(self, fetch: FetchBlock) -> None:
+        self._fetch = fetch
+        self._loop = asyncio.get_running_loop()
+        self._block = bytearray()
+        self._position = 0
+        self._block_size = _BLOCK_SIZE_MIN
+        self._served = 0
+        self._is_late = False
+        self._waiting: list[tuple[int, asyncio.Future[SeedReply]]] = []
+        self._fetching: asyncio.Task[None] | None = None
+        self._late_timer: asyncio.TimerHandle | None = None
+        self._wipe_timer: asyncio.TimerHandle | None = None
+        self._trouble = OccasionalLog(_log, self._loop.time, interval=float("inf"))
+        self.figures = SeedFigures()
+
+    def answer(self, request: SeedRequest) -> SeedReply | asyncio.Future[SeedReply]:
+        """Return the seed, now or within a tenth of a second."""
+        seed = self._take(request.size)
+        if seed is not None:
+            return SeedReply(status=Status.OK, seed=seed)
+        self._start_fetching()
+        if self._is_late:
+            return self._kernel_seed(request.size)
+        reply: asyncio.Future[SeedReply] = self._loop.create_future()
+        self._waiting.append((request.size, reply))
+        if self._late_timer is None:
+            self._late_timer = self._loop.call_later(_LATE_AFTER_SECONDS, self._serve_from_kernel)
+        return reply
+
+    def random_bytes(self, size: int) -> bytes:
+        """Return ``size`` random bytes at once: of the block at hand, or else the kernel's."""
+        return self._take(size) or os.urandom(size)
+
+    def close(self) -> None:
+        """Answer who still waits, wipe the block, and stop fetching."""
+        self._serve_from_kernel()
+        self._wipe()
+        if self._fetching is not None:
+            self._fetching.cancel()
+
+    def _take(self, size: int) -> bytes | None:
+        end = self._position + size
+        if end > len(self._block):
+            return None
+        seed = bytes(self._block[self._position : end])
+        self._block[self._position : end] = bytes(size)
+        self._position = end
+        self._served += 1
+        self.figures.pool += 1
+        if end * 2 > len(self._block):
+            self._start_fetching()
+        return seed
+
+    def _start_fetching(self) -> None:
+        if self._fetching is None:
+            self._fetching = self._loop.create_task(self._fetch_block())
+
+    async def _fetch_block(self) -> None:
+        served, self._served = self._served, 0
+        try:
+            block = await self._fetch(self._block_size, served)
+        except (ServerUnavailableError, ProtocolError) as error:
+            self._served += served
+            self._serve_from_kernel(reason=str(error))
+        else:
+            self._trouble.recovered("prng", "the PRNG server answers again")
+            self._use(block)
+        finally:
+            self._fetching = None
+        if self._waiting:
+            self._start_fetching()
+
+    def _use(self, block: bytes) -> None:
+        if self._position < len(self._block):
+            # The former block was not used up: smaller ones would have done.
+            self._block_size = max(_BLOCK_SIZE_MIN, self._block_size // 2)
+        else:
+            self._block_size = min(_BLOCK_SIZE_MAX, self._block_size * 2)
+        self._is_late = False
+        self._wipe()
+        self._block = bytearray(block)
+        self._wipe_timer = self._loop.call_later(_BLOCK_LIFE_SECONDS, self._wipe)
+        self._serve_waiting()
+
+    def _serve_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for place, (size, reply) in enumerate(waiting):
+            if reply.done():
+                continue
+            seed = self._take(size)
+            if seed is None:
+                self._waiting = waiting[place:]
+                return
+            reply.set_result(SeedReply(status=Status.OK, seed=seed))
+        self._cancel_late_timer()
+
+    def _serve_from_kernel(self, reason: str = "the PRNG server is late") -> None:
+        self._cancel_late_timer()
+        waiting, self._waiting = self._waiting, []
+        self._is_late = True
+        if waiting:
+            self._trouble.warning("prng", "%s: seeds come from the kernel's generator meanwhile", reason)
+        for size, reply in waiting:
+            if not reply.done():
+                reply.set_result(self._kernel_seed(size))
+
+    def _kernel_seed(self, size: int) -> SeedReply:
+        self.figures.kernel += 1
+        return SeedReply(status=Status.OK, seed=os.urandom(size))
+
+    def _wipe(self) -> None:
+        self._block[:] = bytes(len(self._block))
+        self._block = bytearray()
+        self._position = 0
+        if self._wipe_timer is not None:
+            self._wipe_timer.cancel()
+            self._wipe_timer = None
+
+    def _cancel_late_timer(self) -> None:
+        if self._late_timer is not None:
+            self._late_timer.cancel()
+            self._late_timer = None

@@ -1,0 +1,173 @@
+"""One session cache: its policy, its store, its log lines."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from tlsmgr.config.caches import CacheSettings
+from tlsmgr.errors import Status, StoreError
+from tlsmgr.messages import (
+    DeleteRequest,
+    LookupReply,
+    LookupRequest,
+    PolicyReply,
+    StatusReply,
+    UpdateRequest,
+)
+from tlsmgr.service.commit_queue import CommitQueue
+from tlsmgr.service.occasional_log import OccasionalLog
+from tlsmgr.storage.sessions import Change, Put, Remove, SessionStore
+
+_log = logging.getLogger(__name__)
+
+_REFUSED_LOOKUP = LookupReply(status=Status.FAILED)
+_NOT_FOUND = LookupReply(status=Status.NOT_DONE)
+_REFUSED = StatusReply(status=Status.FAILED)
+_NOT_SAVED = StatusReply(status=Status.NOT_DONE)
+
+_REOPEN_SECONDS = 5
+
+
+@dataclass(slots=True)
+class CacheFigures:
+    """What one cache counted since its process began."""
+
+    hits: int = 0
+    misses: int = 0
+    updates: int = 0
+    deletes: int = 0
+
+
+class SessionCache:
+    """Answers requests about one cache.
+
+    A store that cannot be opened is tried again every few seconds; meanwhile nothing is
+    found and nothing is saved, but the policy is answered as ever: smtpd asks for it once
+    in its life, and would do without a cache for the rest of it.
+
+    Args:
+        settings: This cache's parameters.
+        open_store: Opens its store; None for a cache that is not enabled.
+        clock: The time of day in seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        settings: CacheSettings,
+        open_store: Callable[[], SessionStore] | None,
+        clock: Callable[[], float],
+    ) -> None:
+        self._open_store = open_store
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._trouble = OccasionalLog(_log, self._loop.time)
+        self._store: SessionStore | None = None
+        self._queue: CommitQueue | None = None
+        self._next_attempt: asyncio.TimerHandle | None = None
+        self.figures = CacheFigures()
+        self.use(settings)
+        if open_store is not None:
+            self._open(open_store)
+
+    @property
+    def is_enabled(self) -> bool:
+        """Whether the configuration names a database for this cache."""
+        return self._open_store is not None
+
+    def contents(self) -> Mapping[str, int]:
+        """Return how many entries the store has, and how many bytes of disk they take."""
+        if self._store is None:
+            return {"entries": 0, "bytes": 0}
+        try:
+            return {"entries": self._store.count(), "bytes": self._store.size()}
+        except StoreError as error:
+            self._trouble.warning("count", "%s", error)
+            return {"entries": 0, "bytes": 0}
+
+    def use(self, settings: CacheSettings) -> None:
+        """Go on with other parameters for the same store."""
+        self._timeout = settings.timeout
+        self._label = settings.cache_type.value
+        self._logs_events = settings.logs_cache_events
+        self.policy = PolicyReply(status=Status.OK, cachable=self.is_enabled, timeout=settings.timeout)
+
+    def lookup(self, request: LookupRequest) -> LookupReply:
+        """Return the session, if it is there and its time is not over."""
+        if self._open_store is None:
+            return _REFUSED_LOOKUP
+        if self._logs_events:
+            _log.info("lookup %s session id=%s", self._label, printable(request.cache_id))
+        session = self._find(request.cache_id)
+        if session is None:
+            self.figures.misses += 1
+            return _NOT_FOUND
+        self.figures.hits += 1
+        return LookupReply(status=Status.OK, session=session)
+
+    def update(self, request: UpdateRequest) -> StatusReply | asyncio.Future[StatusReply]:
+        """Save a session; the reply comes when it is in the store."""
+        if self._logs_events and self.is_enabled:
+            _log.info(
+                "put %s session id=%s [data %d bytes]",
+                self._label,
+                printable(request.cache_id),
+                len(request.session),
+            )
+        self.figures.updates += 1
+        now = self._clock()
+        return self._submit(
+            Put(
+                cache_id=request.cache_id,
+                session=request.session,
+                stored_at=now,
+                expires_at=now + self._timeout,
+            )
+        )
+
+    def delete(self, request: DeleteRequest) -> StatusReply | asyncio.Future[StatusReply]:
+        """Remove a session; the reply comes when it is gone from the store."""
+        if self._logs_events and self.is_enabled:
+            _log.info("delete %s session id=%s", self._label, printable(request.cache_id))
+        self.figures.deletes += 1
+        return self._submit(Remove(cache_id=request.cache_id))
+
+    async def close(self) -> None:
+        """Close the store when the changes under way are committed."""
+        if self._next_attempt is not None:
+            self._next_attempt.cancel()
+        if self._queue is not None:
+            await self._queue.drain()
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
+    def _find(self, cache_id: bytes) -> bytes | None:
+        if self._store is None:
+            return None
+        try:
+            return self._store.lookup(cache_id, self._clock(), self._timeout)
+        except StoreError as error:
+            self._trouble.warning("lookup", "%s", error)
+            return None
+
+    def _submit(self, change: Change) -> StatusReply | asyncio.Future[StatusReply]:
+        if self._open_store is None:
+            return _REFUSED
+        return _NOT_SAVED if self._queue is None else self._queue.submit(change)
+
+    def _open(self, open_store: Callable[[], SessionStore]) -> None:
+        try:
+            self._store = open_store()
+        except StoreError as error:
+            self._trouble.warning("open", "%s; trying again every %d s", error, _REOPEN_SECONDS)
+            self._next_attempt = self._loop.call_later(_REOPEN_SECONDS, self._open, open_store)
+        else:
+            self._queue = CommitQueue(self._store)
+            self._trouble.recovered("open", "the %s session store could be opened now", self._label)
+
+
+def printable(cache_id: bytes) -> str:
+    """Return a cache id for the log: a client cannot forge a line with it."""
+    text = cache_id.decode("ascii", "replace")
+    return "".join(character if character.isprintable() else "?" for character in text)

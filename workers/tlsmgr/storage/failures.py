@@ -1,0 +1,48 @@
+"""What went wrong with a store, as an error that says what to do about it."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tlsmgr.errors import StoreBusyError, StoreError
+
+_PRIMARY_CODE = 0xFF  # SQLite's extended codes carry the primary one in their last byte
+_BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+_ADVICE = {
+    sqlite3.SQLITE_FULL: "the disk or quota is full; free some space",
+    sqlite3.SQLITE_CORRUPT: "the database is damaged; remove the directory, and it is made anew",
+    sqlite3.SQLITE_NOTADB: "cache.db is no database; remove the directory, and it is made anew",
+    sqlite3.SQLITE_READONLY: "the database is read-only; check owner and mode, and the mount",
+    sqlite3.SQLITE_CANTOPEN: "the database cannot be opened; check owner and mode",
+    sqlite3.SQLITE_IOERR: "input/output error; check the disk, its free space and the kernel's log",
+}
+_NO_CODE = -1
+
+
+def store_error(directory: str, doing: str, cause: sqlite3.Error | OSError) -> StoreError:
+    """Return the error to raise for ``cause``; it quotes neither a cache id nor a session.
+
+    Args:
+        directory: the store's directory.
+        doing: what was tried, as in "cannot ...".
+        cause: what SQLite or the operating system said.
+    """
+    if isinstance(cause, OSError):
+        return StoreError(f"session store {directory}: cannot {doing}: {cause.strerror or cause}")
+    # Python's own complaints (a closed connection, the wrong thread) have no code.
+    code = getattr(cause, "sqlite_errorcode", _NO_CODE)
+    primary = code & _PRIMARY_CODE if code != _NO_CODE else _NO_CODE
+    if primary in _BUSY:
+        return StoreBusyError(f"session store {directory}: cannot {doing} now: locked by another; try again")
+    name = getattr(cause, "sqlite_errorname", type(cause).__name__)
+    advice = _ADVICE.get(primary, str(cause))
+    return StoreError(f"session store {directory}: cannot {doing}: {advice} ({name})")
+
+
+@contextmanager
+def store_errors(directory: str, doing: str) -> Iterator[None]:
+    """Turn the errors of SQLite and of the operating system into those of ``store_error``."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as cause:
+        raise store_error(directory, doing, cause) from cause

@@ -1,0 +1,136 @@
+"""Session ticket keys (RFC 5077) and their rotation, as Postfix's tlsmgr(8) has it.
+
+Values only: the time, in whole seconds since the epoch, and the randomness are arguments.
+"""
+
+import hmac
+import struct
+import sysconfig
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, Self
+
+from tlsmgr.messages import TICKET_KEY_NAME_SIZE
+
+CIPHER_KEY_SIZE: Final = 32
+MAC_KEY_SIZE: Final = 32
+
+#: How many random bytes one key is made of.
+KEY_MATERIAL_SIZE: Final = TICKET_KEY_NAME_SIZE + CIPHER_KEY_SIZE + MAC_KEY_SIZE
+
+# Postfix's TLS_TICKET_KEY, in the C compiler's own layout. The struct module has no time_t.
+_TIME_CODES = {4: "i", 8: "q"}
+_TIME_CODE = _TIME_CODES[sysconfig.get_config_var("SIZEOF_TIME_T") or 8]
+_LAYOUT = struct.Struct(f"@{TICKET_KEY_NAME_SIZE}s{CIPHER_KEY_SIZE}s{MAC_KEY_SIZE}s{_TIME_CODE}")
+
+#: Bytes of a packed key: 88 where time_t has 64 bits.
+PACKED_KEY_SIZE: Final = _LAYOUT.size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TicketKey:
+    """One key; its repr shows its name, which travels in the clear with every ticket, and no more.
+
+    New tickets are encrypted with it while ``encrypts_until`` lies in the future.
+    """
+
+    name: bytes
+    cipher_key: bytes = field(repr=False)
+    mac_key: bytes = field(repr=False)
+    encrypts_until: int
+
+    def __post_init__(self) -> None:
+        sizes = len(self.name), len(self.cipher_key), len(self.mac_key)
+        if sizes != (TICKET_KEY_NAME_SIZE, CIPHER_KEY_SIZE, MAC_KEY_SIZE):
+            raise ValueError(f"a ticket key has parts of 16, 32 and 32 bytes, not of {sizes}")
+
+    @classmethod
+    def from_material(cls, material: bytes, *, encrypts_until: int) -> Self:
+        """Return the key made of ``KEY_MATERIAL_SIZE`` random bytes.
+
+        Raises:
+            ValueError: there are more or fewer.
+        """
+        name, rest = material[:TICKET_KEY_NAME_SIZE], material[TICKET_KEY_NAME_SIZE:]
+        cipher_key, mac_key = rest[:CIPHER_KEY_SIZE], rest[CIPHER_KEY_SIZE:]
+        return cls(name=name, cipher_key=cipher_key, mac_key=mac_key, encrypts_until=encrypts_until)
+
+    @classmethod
+    def unpack(cls, packed: bytes) -> Self:
+        """Return the key that ``pack`` made into bytes.
+
+        Raises:
+            ValueError: the size is not ``PACKED_KEY_SIZE``.
+        """
+        if len(packed) != PACKED_KEY_SIZE:
+            raise ValueError(f"a packed ticket key has {PACKED_KEY_SIZE} bytes, not {len(packed)}")
+        name, cipher_key, mac_key, encrypts_until = _LAYOUT.unpack(packed)
+        return cls(name=name, cipher_key=cipher_key, mac_key=mac_key, encrypts_until=encrypts_until)
+
+    def pack(self) -> bytes:
+        """Return the C structure that Postfix's clients copy into memory: its native layout."""
+        return _LAYOUT.pack(self.name, self.cipher_key, self.mac_key, self.encrypts_until)
+
+    def __repr__(self) -> str:
+        return f"TicketKey(name={self.name.hex()}, encrypts_until={self.encrypts_until})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, TicketKey):
+            return NotImplemented
+        return hmac.compare_digest(self.pack(), other.pack())
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketKeyRing:
+    """The current and the previous key; a ring with another key is another ring.
+
+    Every ``timeout`` is the whole lifetime of a session in seconds: a key encrypts for one half
+    of it, and decrypts for another. A timeout of 0 or less means that there are no tickets.
+    """
+
+    current: TicketKey | None = None
+    previous: TicketKey | None = None
+
+    def find(self, name: bytes, *, now: int, timeout: int) -> TicketKey | None:
+        """Return the key called ``name``, or None when there is none or its time is over."""
+        if timeout <= 0:
+            return None
+        for key in (self.current, self.previous):
+            if key is not None and hmac.compare_digest(key.name, name):
+                return key if key.encrypts_until + timeout // 2 > now else None
+        return None
+
+    def encryption_key(
+        self, *, now: int, timeout: int, random_bytes: Callable[[int], bytes]
+    ) -> tuple["TicketKeyRing", TicketKey | None]:
+        """Return the ring to keep and the key for new tickets: a new one when it is time for it.
+
+        Args:
+            now: the time, in seconds since the epoch.
+            timeout: the lifetime of a session in seconds.
+            random_bytes: returns as many as it is asked for; is asked once, when a key is made,
+                for ``KEY_MATERIAL_SIZE``.
+
+        Raises:
+            ValueError: ``random_bytes`` gave more or fewer.
+        """
+        if timeout <= 0:
+            return self, None
+        if self.current is not None and self.current.encrypts_until > now:
+            return self, self.current
+        material = random_bytes(KEY_MATERIAL_SIZE)
+        key = TicketKey.from_material(material, encrypts_until=now + timeout // 2 - 1)
+        return self.rotated(key), key
+
+    def rotated(self, key: TicketKey) -> "TicketKeyRing":
+        """Return the ring with ``key`` added and the previous one dropped.
+
+        The key that encrypts longest is the current one, as in Postfix: below a timeout of 4
+        seconds that need not be the new one.
+        """
+        if self.current is None or self.current.encrypts_until < key.encrypts_until:
+            return TicketKeyRing(current=key, previous=self.current)
+        return TicketKeyRing(current=self.current, previous=key)

@@ -1,0 +1,249 @@
+"""What MessagePack-RPC calls and their results mean: calls to requests, replies to maps, and back.
+
+Bytes are the business of ``tlsmgr.wire.rpc``, which also hands on the public names of this
+module. The methods are named after the verbs and take positional params.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple, TypeVar
+
+from tlsmgr.errors import ProtocolError, Status
+from tlsmgr.messages import (
+    DeleteRequest,
+    LookupReply,
+    LookupRequest,
+    MalformedRequest,
+    PolicyReply,
+    PolicyRequest,
+    Reply,
+    Request,
+    SeedReply,
+    SeedRequest,
+    StatusReply,
+    TicketKeyReply,
+    TicketKeyRequest,
+    UpdateRequest,
+    Verb,
+)
+from tlsmgr.wire.arguments import (
+    delete_request,
+    describe,
+    lookup_request,
+    policy_request,
+    seed_request,
+    ticket_key_request,
+    update_request,
+)
+
+_STATUSES: Final = {int(status): status for status in Status}
+_REMOTE_MESSAGE_MAX: Final = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A request, or a notification when ``message_id`` is None.
+
+    In ``params`` both text and binary data are bytes (text as its UTF-8, unchecked),
+    arrays are tuples, and maps are lists of pairs. ``defect`` says why a message is no
+    proper request though it can be answered; the method is then empty, which no
+    server knows.
+    """
+
+    message_id: int | None
+    method: str
+    params: tuple[object, ...] = field(repr=False)
+    defect: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """The answer to the request of the same message id; one of error and result is None.
+
+    Text is str (bytes that are no UTF-8 as surrogate escapes), arrays are tuples, maps
+    are dicts with str or bytes keys.
+    """
+
+    message_id: int
+    error: object
+    result: object = field(repr=False)
+
+
+class RemoteError(ProtocolError):
+    """The server answered with an error: its own words, and the status that it gave."""
+
+    def __init__(self, message: str, status: Status = Status.FAILED) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class _Method(NamedTuple):
+    verb: Verb
+    names: tuple[str, ...]
+    kind: type[int] | type[bytes]
+    build: Callable[..., Request]
+
+
+_METHODS: Final = {
+    method.verb.value: method
+    for method in (
+        _Method(Verb.SEED, ("size",), int, seed_request),
+        _Method(Verb.POLICY, ("cache_type",), bytes, policy_request),
+        _Method(Verb.LOOKUP, ("cache_type", "cache_id"), bytes, lookup_request),
+        _Method(Verb.UPDATE, ("cache_type", "cache_id", "session"), bytes, update_request),
+        _Method(Verb.DELETE, ("cache_type", "cache_id"), bytes, delete_request),
+        _Method(Verb.TICKET_KEY, ("keyname",), bytes, ticket_key_request),
+    )
+}
+_KINDS: Final[dict[type, str]] = {
+    bytes: "bytes",
+    int: "an integer",
+    bool: "a boolean",
+    float: "a float",
+    tuple: "an array",
+    list: "a map",  # of a call: pairs, so that no key is ever hashed
+    dict: "a map",
+    str: "text",
+    type(None): "nil",
+}
+
+
+def decode_request(call: Call) -> Request:
+    """Return the request that ``call`` makes; a MalformedRequest when it makes none.
+
+    That is so for a method that is no verb, another number of params, or a param of
+    another type or outside its range. An integer is not taken from a boolean.
+    """
+    if call.defect is not None:
+        return MalformedRequest(verb=None, reason=call.defect)
+    method = _METHODS.get(call.method)
+    if method is None:
+        name = describe(call.method.encode("utf-8", "backslashreplace"))
+        return MalformedRequest(verb=None, reason=f"method: unknown, {name}")
+    if len(call.params) != len(method.names):
+        reason = f"params: expected {', '.join(method.names)}, got {len(call.params)} params"
+        return MalformedRequest(verb=method.verb, reason=reason)
+    for name, param in zip(method.names, call.params, strict=True):
+        if type(param) is not method.kind:
+            reason = f"{name}: expected {_KINDS[method.kind]}, got {_kind(param)}"
+            return MalformedRequest(verb=method.verb, reason=reason)
+    return method.build(*call.params)
+
+
+def call_of(request: Request) -> tuple[str, tuple[object, ...]]:
+    """Return the method and the params that make ``request``.
+
+    Raises:
+        TypeError: a MalformedRequest, which says too little to be sent.
+    """
+    match request:
+        case SeedRequest():
+            return "seed", (request.size,)
+        case PolicyRequest():
+            return "policy", (request.cache_type.value,)
+        case LookupRequest():
+            return "lookup", (request.cache_type.value, request.cache_id)
+        case UpdateRequest():
+            return "update", (request.cache_type.value, request.cache_id, request.session)
+        case DeleteRequest():
+            return "delete", (request.cache_type.value, request.cache_id)
+        case TicketKeyRequest():
+            return "tktkey", (request.name,)
+        case MalformedRequest():
+            raise TypeError("a malformed request cannot be sent")
+
+
+def map_of(reply: Reply) -> dict[str, object]:
+    """Return the map that answers with ``reply``; ``cachable`` is a boolean.
+
+    A payload goes into it with status OK only.
+    """
+    status, done = int(reply.status), reply.status is Status.OK
+    match reply:
+        case SeedReply():
+            return {"status": status, "seed": reply.seed if done else b""}
+        case PolicyReply():
+            return {"status": status, "cachable": reply.cachable, "timeout": reply.timeout}
+        case LookupReply():
+            return {"status": status, "session": reply.session if done else b""}
+        case StatusReply():
+            return {"status": status}
+        case TicketKeyReply():
+            return {"status": status, "keybuf": reply.key_buffer if done else b""}
+
+
+def result_of(response: Response) -> Mapping[str, object]:
+    """Return the result, which is a map for every method of every worker.
+
+    Raises:
+        RemoteError: the server answered with an error.
+        ProtocolError: the result is no map with text for keys.
+    """
+    if response.error is not None:
+        raise _remote_error(response.error)
+    result = response.result
+    if not isinstance(result, dict) or not all(isinstance(key, str) for key in result):
+        raise ProtocolError(f"result: expected a map with text keys, got {_kind(result)}")
+    return result
+
+
+def decode_reply(verb: Verb | None, response: Response) -> Reply:
+    """Return the reply to a request of that verb; fields that nobody asked for are ignored.
+
+    A payload that comes with a status other than OK is dropped.
+
+    Raises:
+        RemoteError: the server answered with an error.
+        ProtocolError: a field is missing or has another type.
+    """
+    result = result_of(response)
+    number = _field(result, "status", int)
+    if number not in _STATUSES:
+        raise ProtocolError(f"status: expected 0, -1 or -2, got {number}")
+    status = _STATUSES[number]
+    match verb:
+        case Verb.SEED:
+            return SeedReply(status=status, seed=_payload(result, "seed", status))
+        case Verb.POLICY:
+            cachable, timeout = _field(result, "cachable", bool), _field(result, "timeout", int)
+            return PolicyReply(status=status, cachable=cachable, timeout=timeout)
+        case Verb.LOOKUP:
+            return LookupReply(status=status, session=_payload(result, "session", status))
+        case Verb.TICKET_KEY:
+            return TicketKeyReply(status=status, key_buffer=_payload(result, "keybuf", status))
+        case _:
+            return StatusReply(status=status)
+
+
+_Value = TypeVar("_Value", int, bool)
+
+
+def _field(result: Mapping[str, object], name: str, kind: type[_Value]) -> _Value:
+    value = result.get(name)
+    if type(value) is not kind:
+        raise ProtocolError(f"{name}: expected {_KINDS[kind]}, got {_kind(value)}")
+    return value
+
+
+def _payload(result: Mapping[str, object], name: str, status: Status) -> bytes:
+    value = result.get(name)
+    if isinstance(value, str):
+        value = value.encode("utf-8", "surrogateescape")
+    if not isinstance(value, bytes):
+        raise ProtocolError(f"{name}: expected bytes, got {_kind(value)}")
+    return value if status is Status.OK else b""
+
+
+def _remote_error(error: object) -> RemoteError:
+    """Take message and status out of an error in our form; show any other one as it is."""
+    fields = error if isinstance(error, dict) else {"message": error}
+    message, status = fields.get("message", error), fields.get("status")
+    text = message if isinstance(message, str) else repr(message)
+    # Bounded and printable: it came from outside and ends in a log or on a terminal.
+    printable = text[:_REMOTE_MESSAGE_MAX].encode("unicode_escape").decode("ascii")
+    known = _STATUSES.get(status) if type(status) is int else None
+    return RemoteError(printable, Status.FAILED if known is None else known)
+
+
+def _kind(value: object) -> str:
+    return _KINDS.get(type(value), "another type")
