@@ -15,6 +15,7 @@ _WORD: Final = 1 << 32
 _LONG_MAX: Final = (1 << 64) - 1
 _LONG_DIGITS: Final = 20
 _GROUP: Final = 4
+_PADDED: Final = (2, 3)  # where in a group padding may begin
 
 _NUMBER: Final = re.compile(rb"[ \t\n\v\f\r]*([+-]?)0*([0-9]*)(?<=[0-9])")
 
@@ -144,7 +145,7 @@ def decode_base64(text: bytes) -> bytes | None:
 
 def _decode_to_padding(text: bytes) -> bytes | None:
     end = text.find(b"=")
-    if len(text) % _GROUP or end < 0:
+    if end < 0 or end % _GROUP not in _PADDED or len(text) % _GROUP:
         return None
     try:
         return binascii.a2b_base64(text[:end] + b"=" * (-end % _GROUP), strict_mode=True)
@@ -161,14 +162,15 @@ def decode_integer(text: bytes) -> int | None:
     """Return the signed 32-bit number that Postfix's attr_scan(3) makes of ``text``, or None.
 
     That is sscanf's ``%u`` on a machine of 64 bits with nothing behind it: white space
-    and a sign may stand in front, and what does not fit is cut to 32 bits.
+    and a sign may stand in front; what does not fit is cut to 32 bits, and what does not fit
+    64 bits becomes -1.
     """
     match = _NUMBER.fullmatch(text)
     if match is None:
         return None
     sign, digits = match.groups()
-    number = _LONG_MAX if len(digits) > _LONG_DIGITS else min(int(digits or b"0"), _LONG_MAX)
-    if sign == b"-" and number != _LONG_MAX:
-        number = -number
-    number %= _WORD
+    # int() of very many digits takes long and, beyond a limit of its own, raises.
+    if len(digits) > _LONG_DIGITS or (number := int(digits or b"0")) > _LONG_MAX:
+        return -1
+    number = (-number if sign == b"-" else number) % _WORD
     return number - _WORD if number >= _WORD // 2 else number
