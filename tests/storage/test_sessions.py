@@ -1,0 +1,340 @@
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.storage.planting import plant
+from tlsmgr.errors import Status, StoreBusyError, StoreError
+from tlsmgr.storage.sessions import Change, Put, Remove, SessionStore, StoredSession
+
+NOW = 1_700_000_000.25
+HOUR = 3600
+
+
+def put(cache_id: bytes, session: bytes = b"session", *, at: float = NOW, lives: float = HOUR) -> Put:
+    """Return a Put that is good for ``lives`` seconds from ``at``."""
+    return Put(cache_id=cache_id, session=session, stored_at=at, expires_at=at + lives)
+
+
+def test_a_saved_session_is_found(store: SessionStore) -> None:
+    """Under its own id, and no other."""
+    assert store.apply([put(b"id", b"one")]) == [True]
+    assert store.lookup(b"id", NOW, HOUR) == b"one"
+    assert store.lookup(b"ID", NOW, HOUR) is None
+    assert store.find(b"id") == StoredSession(session=b"one", stored_at=NOW, expires_at=NOW + HOUR)
+
+
+@given(st.binary(max_size=300), st.binary(max_size=300))
+@settings(max_examples=30)
+def test_any_bytes_are_an_id_and_a_session(
+    tmp_path_factory: pytest.TempPathFactory, cache_id: bytes, session: bytes
+) -> None:
+    """Empty ones, null bytes and bytes that are no text included."""
+    with SessionStore(tmp_path_factory.mktemp("any") / "store", checkpoints=True) as store:
+        store.apply([put(cache_id, session)])
+        assert store.lookup(cache_id, NOW, HOUR) == session
+        assert store.lookup(cache_id + b"\0", NOW, HOUR) is None
+
+
+def test_large_sessions_stay_in_the_database(store: SessionStore, directory: Path) -> None:
+    """No value becomes a file, whatever its size."""
+    session = os.urandom(300_000)
+    store.apply([put(b"id", session)])
+    assert store.lookup(b"id", NOW, HOUR) == session
+    assert {path.name for path in directory.iterdir()} == {"cache.db", "cache.db-wal", "cache.db-shm"}
+
+
+@pytest.mark.parametrize(
+    ("now", "timeout", "found"),
+    [
+        (NOW, 100, True),
+        (NOW + 99.9, 100, True),
+        (NOW + 100, 100, False),
+        (NOW + 100, 1000, False),
+        (NOW + 9.9, 10, True),
+        (NOW + 10, 10, False),
+        (NOW, 0, False),
+    ],
+)
+def test_an_expired_session_is_never_found(
+    store: SessionStore, now: float, timeout: int, *, found: bool
+) -> None:
+    """Neither after its own time nor after a timeout that was lowered since."""
+    store.apply([put(b"id", lives=100)])
+    assert (store.lookup(b"id", now, timeout) is not None) == found
+    assert store.count() == 1
+
+
+def test_removing_tells_whether_there_was_an_entry(store: SessionStore) -> None:
+    """Expired or not, as in Postfix; and only once."""
+    store.apply([put(b"fresh"), put(b"expired", at=NOW - 9999)])
+    removals = [Remove(cache_id=name) for name in (b"fresh", b"unknown", b"expired", b"fresh")]
+    assert store.apply(removals) == [True, False, True, False]
+    assert store.count() == 0
+
+
+def test_changes_of_one_batch_are_made_in_their_order(store: SessionStore) -> None:
+    """The last one to an id wins, and each removal sees what was before it."""
+    remove = Remove(cache_id=b"id")
+    answers = store.apply([remove, put(b"id", b"1"), put(b"id", b"2"), remove, remove, put(b"id", b"3")])
+    assert answers == [False, True, True, True, False, True]
+    assert store.lookup(b"id", NOW, HOUR) == b"3"
+    assert store.count() == 1
+
+
+def test_no_change_at_all_needs_no_lock(store: SessionStore, intruder: sqlite3.Connection) -> None:
+    """An empty batch is done before it begins."""
+    intruder.execute("BEGIN IMMEDIATE")
+    assert store.apply([]) == []
+
+
+def test_a_batch_that_fails_changes_nothing(store: SessionStore) -> None:
+    """Neither the part before the failure nor the counters, and the next batch works."""
+    store.apply([put(b"old", b"1")])
+    bad = put(b"bad", object())  # type: ignore[arg-type]  # what SQLite refuses to store
+    with pytest.raises(StoreError):
+        store.apply([put(b"new"), Remove(cache_id=b"old"), put(b"old", b"2"), bad])
+    assert store.lookup(b"old", NOW, HOUR) == b"1"
+    assert store.lookup(b"new", NOW, HOUR) is None
+    assert store.count() == 1
+    assert store.apply([put(b"new")]) == [True]
+
+
+def test_sweeping_removes_the_oldest_first_and_no_more_than_asked(store: SessionStore) -> None:
+    """In steps, each a short transaction, until fewer go than asked for."""
+    store.apply([put(b"%d" % number, lives=number) for number in range(1, 61)])
+    assert store.expired_count(NOW + 40) == 40
+    assert store.remove_expired(NOW + 40) == 25
+    assert store.find(b"25") is None
+    assert store.find(b"26") is not None
+    assert store.remove_expired(NOW + 40, 10) == 10
+    assert store.remove_expired(NOW + 40) == 5
+    assert store.remove_expired(NOW + 40) == 0
+    assert (store.count(), store.expired_count(NOW + 40)) == (20, 0)
+
+
+def test_entries_with_one_expiry_time_are_all_removed(store: SessionStore) -> None:
+    """The expire() of diskcache itself skips such ties."""
+    store.apply([put(b"%d" % number) for number in range(60)])
+    assert [store.remove_expired(NOW + HOUR) for _ in range(4)] == [25, 25, 10, 0]
+    assert store.count() == 0
+
+
+def test_sweeping_uses_the_index(store: SessionStore) -> None:
+    """A step costs the same at any size."""
+    from tlsmgr.storage import sessions  # noqa: PLC0415 - only here are its statements needed
+
+    plan = store._connection.execute(  # noqa: SLF001 - the statement is the store's
+        "EXPLAIN QUERY PLAN " + sessions._DELETE_EXPIRED,  # noqa: SLF001 - likewise
+        (1, 1),
+    ).fetchall()
+    details = " ".join(row[3] for row in plan)
+    assert "Cache_expire_time" in details
+    assert "SCAN" not in details
+    assert "TEMP B-TREE" not in details
+
+
+def test_the_counters_are_those_of_diskcache(store: SessionStore, intruder: sqlite3.Connection) -> None:
+    """Its triggers count along, when planted rows of another size are overwritten too."""
+    plant(intruder, key=b"planted", size=5000, filename="x", mode=2, value=None)
+    store.apply([put(b"a"), put(b"a"), put(b"b"), Remove(cache_id=b"b"), put(b"planted")])
+    cache = store._database  # noqa: SLF001 - diskcache's own figures are wanted
+    assert store.count() == len(cache) == 2
+    assert cache.reset("size") == 0
+    assert cache.check() == []
+
+
+def test_the_size_follows_what_is_stored(store: SessionStore) -> None:
+    """It grows by about the data, and shrinks when entries go, though the file does not."""
+    empty = store.size()
+    store.apply([put(b"%d" % number, b"s" * 4000, lives=1) for number in range(100)])
+    full = store.size()
+    assert full - empty >= 400_000
+    assert full - empty < 900_000
+    while store.remove_expired(NOW + 2):
+        pass
+    assert store.size() <= empty + 8192
+
+
+def test_damaged_counters_are_an_error(store: SessionStore, intruder: sqlite3.Connection) -> None:
+    """Text where diskcache has a number is not handed on."""
+    intruder.execute("UPDATE Settings SET value = 'many' WHERE key = 'count'")
+    with pytest.raises(StoreError, match="counters are damaged"):
+        store.count()
+
+
+def test_a_locked_store_says_so_at_once_and_can_be_read(
+    store: SessionStore, intruder: sqlite3.Connection, directory: Path
+) -> None:
+    """A change fails without waiting, and the same change works when the lock is gone."""
+    store.apply([put(b"old")])
+    intruder.execute("BEGIN IMMEDIATE")
+    for change in (lambda: store.apply([put(b"new")]), lambda: store.remove_expired(NOW)):
+        with pytest.raises(StoreBusyError, match=f"^session store {directory}: .*try again$") as caught:
+            change()
+        assert caught.value.status is Status.NOT_DONE
+    assert store.lookup(b"old", NOW, HOUR) == b"session"
+    assert store.count() == 1
+    intruder.execute("ROLLBACK")
+    assert store.apply([put(b"new")]) == [True]
+
+
+def test_a_lookup_sees_no_change_before_it_is_committed(
+    store: SessionStore, intruder: sqlite3.Connection
+) -> None:
+    """Readers have a snapshot."""
+    store.apply([put(b"id")])
+    intruder.execute("BEGIN IMMEDIATE")
+    intruder.execute("DELETE FROM Cache")
+    assert store.lookup(b"id", NOW, HOUR) == b"session"
+    intruder.execute("COMMIT")
+    assert store.lookup(b"id", NOW, HOUR) is None
+
+
+def test_a_lookup_leaves_no_snapshot_behind(store: SessionStore, directory: Path) -> None:
+    """One that stayed open would keep the log from ever being started anew."""
+    store.apply([put(b"id")])
+    with SessionStore(directory, checkpoints=False) as reader:
+        for find in (reader.find, reader.find):
+            assert find(b"id") is not None
+        # TRUNCATE succeeds (0) only when nobody reads from the log.
+        checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)"
+        busy = store._connection.execute(checkpoint).fetchone()[0]  # noqa: SLF001 - the one that checkpoints
+    assert busy == 0
+
+
+def test_a_store_with_patience_waits_for_the_lock(
+    store: SessionStore, intruder: sqlite3.Connection, directory: Path
+) -> None:
+    """For as long as it was told to, as the sweeper may: it is nobody's event loop."""
+    store.apply([put(b"id")])
+    with SessionStore(directory, checkpoints=False, lock_wait=0.05) as patient:
+        intruder.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        with pytest.raises(StoreBusyError):
+            patient.remove_expired(NOW + HOUR)
+        assert time.monotonic() - began >= 0.05
+        intruder.execute("ROLLBACK")
+        assert patient.remove_expired(NOW + HOUR) == 1
+
+
+def test_two_stores_on_one_directory_see_each_other(store: SessionStore, directory: Path) -> None:
+    """What one committed, the other finds."""
+    with SessionStore(directory, checkpoints=False) as other:
+        store.apply([put(b"id")])
+        assert other.lookup(b"id", NOW, HOUR) == b"session"
+        assert other.remove_expired(NOW + HOUR) == 1
+        assert store.find(b"id") is None
+
+
+def test_what_was_saved_is_there_after_reopening(directory: Path) -> None:
+    """A store outlives its process."""
+    with SessionStore(directory, checkpoints=True) as store:
+        store.apply([put(b"id")])
+    with SessionStore(directory, checkpoints=True) as store:
+        assert store.lookup(b"id", NOW, HOUR) == b"session"
+
+
+def test_a_closed_store_says_so(store: SessionStore, directory: Path) -> None:
+    """Closing twice is harmless; any use afterwards is a StoreError that names the directory."""
+    store.close()
+    store.close()
+    for use in (lambda: store.find(b"id"), lambda: store.apply([put(b"id")]), store.count, store.size):
+        with pytest.raises(StoreError, match=f"{directory}: .*closed"):
+            use()
+
+
+def test_another_thread_cannot_use_the_store(store: SessionStore) -> None:
+    """SQLite's connection belongs to the thread that opened it."""
+    errors: list[StoreError] = []
+
+    def use() -> None:
+        try:
+            store.find(b"id")
+        except StoreError as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=use)
+    thread.start()
+    thread.join()
+    assert len(errors) == 1
+
+
+def test_a_full_disk_is_an_error_and_reading_goes_on(store: SessionStore, directory: Path) -> None:
+    """The change is not made, the message says what to do, and all works when there is space."""
+    store.apply([put(b"old")])
+    pages = store._connection.execute("PRAGMA page_count").fetchone()[0]  # noqa: SLF001 - the limit is its own
+    store._connection.execute(f"PRAGMA max_page_count = {pages}")  # noqa: SLF001 - likewise
+    with pytest.raises(StoreError, match=f"{directory}: .*free some space"):
+        store.apply([put(b"new", b"s" * 100_000)])
+    assert store.lookup(b"old", NOW, HOUR) == b"session"
+    assert store.lookup(b"new", NOW, HOUR) is None
+    store._connection.execute("PRAGMA max_page_count = 1000000")  # noqa: SLF001 - likewise
+    assert store.apply([put(b"new", b"s" * 100_000)]) == [True]
+
+
+def test_no_error_quotes_an_id_or_a_session(store: SessionStore, intruder: sqlite3.Connection) -> None:
+    """Nor does the repr of a value show a session."""
+    intruder.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreBusyError) as caught:
+        store.apply([put(b"the-id", b"the-secret")])
+    shown = [str(caught.value), repr(caught.value), str(caught.value.__cause__)]
+    assert not any("the-id" in text or "the-secret" in text for text in shown)
+    stored = StoredSession(session=b"the-secret", stored_at=1, expires_at=2)
+    assert "the-secret" not in repr(put(b"the-id", b"the-secret")) + repr(stored)
+
+
+_WRITER = """
+import sys
+from pathlib import Path
+from tlsmgr.storage.sessions import Put, SessionStore
+
+store = SessionStore(Path(sys.argv[1]), checkpoints=True)
+for batch in range(10**6):
+    store.apply([
+        Put(cache_id=b"%d.%d" % (batch, n), session=b"s" * 400, stored_at=1.0, expires_at=9.0)
+        for n in range(16)
+    ])
+    print(batch, flush=True)
+"""
+
+
+@pytest.mark.parametrize("batches", [1, 40, 90])
+def test_what_a_killed_process_saved_is_there(directory: Path, batches: int) -> None:
+    """Every batch that was acknowledged before kill -9, whole; and none in part."""
+    command = [sys.executable, "-c", _WRITER, str(directory)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:  # noqa: S603 - our own program
+        assert writer.stdout is not None
+        acknowledged = [int(next(writer.stdout)) for _ in range(batches)]
+        writer.send_signal(signal.SIGKILL)
+        acknowledged += [int(line) for line in writer.stdout if line.endswith("\n")]
+    with SessionStore(directory, checkpoints=True) as store:
+        for batch in acknowledged:
+            for number in range(16):
+                assert store.lookup(b"%d.%d" % (batch, number), 1, HOUR) == b"s" * 400
+        assert store.count() % 16 == 0
+        rows = store._connection.execute("PRAGMA integrity_check").fetchall()  # noqa: SLF001 - SQLite's own check
+    assert rows == [("ok",)]
+
+
+@given(st.lists(st.sampled_from([put(b"a", b"1"), put(b"a", b"2"), put(b"b"), Remove(cache_id=b"a")])))
+@settings(max_examples=25)
+def test_a_batch_does_what_its_changes_do_one_by_one(
+    tmp_path_factory: pytest.TempPathFactory, changes: list[Change]
+) -> None:
+    """Same answers, same content."""
+    folder = tmp_path_factory.mktemp("batch")
+    with (
+        SessionStore(folder / "whole", checkpoints=True) as whole,
+        SessionStore(folder / "single", checkpoints=True) as single,
+    ):
+        assert whole.apply(changes) == [single.apply([change])[0] for change in changes]
+        assert [whole.find(name) for name in (b"a", b"b")] == [single.find(name) for name in (b"a", b"b")]
