@@ -28,6 +28,7 @@ class ExitCode(IntEnum):
     ADDRESS_IN_USE = 73  #: another live server owns the socket
     NO_PERMISSION = 77  #: the operating system or the server denied access
     CONFIGURATION = 78  #: a bad parameter; a restart does not help, an edit does
+    HUNG = 79  #: the watchdog ended a process that made no progress
 
 
 class TlsmgrError(Exception):

@@ -23,6 +23,7 @@ from tlsmgr.errors import ConfigurationError, ExitCode, HostError, TlsmgrError
 from tlsmgr.processes.logs import log_to
 from tlsmgr.processes.pid_file import PidFile
 from tlsmgr.processes.privileges import become, forbid_core_dumps
+from tlsmgr.processes.watchdog import Watchdog
 
 _log = logging.getLogger(__name__)
 
@@ -33,6 +34,18 @@ SUPERVISOR_START_SECONDS = 1.0
 DRAIN_SECONDS = 5.0
 
 LoadSettings = Callable[[], Settings]
+
+# What a running worker cannot change: where its sockets and files are, and as whom it runs.
+_FIXED_WHILE_RUNNING = (
+    "daemon_timeout",
+    "data_directory",
+    "mail_owner",
+    "queue_directory",
+    "tls_random_exchange_name",
+    "tls_random_source",
+    "tlsmgr_run_directory",
+    "tlsmgr_service_name",
+)
 
 
 class Worker(Protocol):
@@ -99,7 +112,7 @@ def _live(kind: WorkerKind, settings: Settings, load: LoadSettings) -> None:
     make_private_directory(settings.tlsmgr_run_directory)
     pid_file = PidFile.claim(settings.tlsmgr_run_directory / f"{kind.name}.pid")
     try:
-        uvloop.run(_serve(kind, worker, load))
+        uvloop.run(_serve(kind, worker, settings, load))
     finally:
         pid_file.release()
 
@@ -120,18 +133,20 @@ def make_private_directory(path: Path) -> None:
         ) from error
 
 
-async def _serve(kind: WorkerKind, worker: Worker, load: LoadSettings) -> None:
+async def _serve(kind: WorkerKind, worker: Worker, settings: Settings, load: LoadSettings) -> None:
     stopping = asyncio.Event()
+    watchdog = Watchdog(settings.daemon_timeout)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _on_stop_signal, stopping)
-    loop.add_signal_handler(signal.SIGHUP, _reload, worker, load)
+    loop.add_signal_handler(signal.SIGHUP, _reload, worker, settings, load)
     try:
         await worker.start()
         _log.info("%s is ready", kind.name)
         await stopping.wait()
     finally:
         await worker.stop(DRAIN_SECONDS)
+        watchdog.stop()
     _log.info("%s has stopped", kind.name)
 
 
@@ -143,14 +158,17 @@ def _on_stop_signal(stopping: asyncio.Event) -> None:
     stopping.set()
 
 
-def _reload(worker: Worker, load: LoadSettings) -> None:
+def _reload(worker: Worker, started_with: Settings, load: LoadSettings) -> None:
     try:
         settings = load()
         worker.reconfigure(settings)
     except TlsmgrError as error:
-        _log.error("keeping the former configuration: %s", error)
+        _log.error("keeping the former configuration: %s", error)  # noqa: TRY400 - no traceback for users
         return
+    log_to(f"{settings.syslog_name}/{settings.process_name}", settings.syslog_facility)
     for warning in settings.warnings:
         _log.warning("%s", warning)
-    log_to(f"{settings.syslog_name}/{settings.process_name}", settings.syslog_facility)
+    for name in _FIXED_WHILE_RUNNING:
+        if getattr(settings, name) != getattr(started_with, name):
+            _log.warning("the new value of %s takes effect when this process is restarted", name)
     _log.info("configuration read again")
