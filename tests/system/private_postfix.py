@@ -13,6 +13,7 @@ from typing import Self
 
 from tests.system.deadline import wait_until
 from tests.system.postfix_presence import program
+from tests.system.process_table import running_in_group
 
 UNIX_PATH_MAX = 107  # sun_path of Linux, less its null
 COMMAND_SECONDS = 20.0
@@ -211,31 +212,13 @@ class PrivatePostfix:
     def _end_group(self) -> None:
         """End what an unsuccessful stop left: the group is the master's own, made by its setsid."""
         group, self._group = self._group, None
-        if group is not None and _group_lives(group):
+        if group is not None and running_in_group(group):
             os.killpg(group, signal.SIGKILL)
 
     def _await_end(self, group: int) -> None:
         wait_until(
-            lambda: not _group_lives(group),
+            lambda: not running_in_group(group),
             seconds=COMMAND_SECONDS,
             what=f"end of Postfix's process group {group}",
             evidence=self.maillog_tail,
         )
-
-
-def _group_lives(group: int) -> bool:
-    """Tell whether a process of the group runs; one that only waits for its parent's wait() does not."""
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    # After the ")" that ends its name: state, parent, group. One that ends meanwhile reads as empty.
-    fields = [_stat(path).rpartition(")")[2].split() for path in Path("/proc").glob("[0-9]*/stat")]
-    return any(field[2] == str(group) and field[0] != "Z" for field in fields if field)
-
-
-def _stat(path: Path) -> str:
-    try:
-        return path.read_text(errors="replace")
-    except (FileNotFoundError, ProcessLookupError):
-        return ""

@@ -8,6 +8,8 @@ from typing import Protocol
 from tests.system.debian_tlsmgr import DebianTlsmgr
 from tests.system.postfix_instance import PostfixInstance
 from tests.system.private_postfix import traversable_directory
+from tests.system.sandbox import make_sandbox
+from tests.system.workers import Workers
 
 
 class Server(Protocol):
@@ -42,11 +44,40 @@ class Debian:
             yield tlsmgr.path
 
 
+class Ours:
+    """The three workers of this checkout, under supervisord."""
+
+    service_name: str | None = "tlsmgr-cache"
+
+    def __str__(self) -> str:
+        return "ours"
+
+    @contextmanager
+    def beside(self, postfix: PostfixInstance) -> Iterator[None]:
+        """Run them with the instance's own main.cf."""
+        with workers_beside(postfix):
+            yield
+
+    @contextmanager
+    def alone(self, parameters: Mapping[str, str]) -> Iterator[Path]:
+        """Run them in directories made for them, with the rights of a user who is not root."""
+        with traversable_directory() as directory:
+            sandbox = make_sandbox(directory, {"tlsmgr_service_name": str(self.service_name), **parameters})
+            with Workers(directory / "supervisor", config_directory=sandbox.config_directory):
+                yield sandbox.queue_directory / "private" / str(self.service_name)
+
+
 #: Those that are measured against Debian's; the tests of this folder run for each.
-CANDIDATES: list[Server] = []
+CANDIDATES: list[Server] = [Ours()]
 
 #: All that a Postfix can run with.
 SERVERS: list[Server] = [Debian(), *CANDIDATES]
+
+
+def workers_beside(postfix: PostfixInstance) -> Workers:
+    """Return our workers, not yet started, for a Postfix that is prepared: both read one main.cf."""
+    directory = postfix.config_directory
+    return Workers(directory.with_name("supervisor"), config_directory=directory)
 
 
 @contextmanager
