@@ -14,6 +14,7 @@ NUL: Final = b"\0"
 _WORD: Final = 1 << 32
 _LONG_MAX: Final = (1 << 64) - 1
 _LONG_DIGITS: Final = 20
+_SHORT: Final = 9  # so many digits fit 31 bits
 _GROUP: Final = 4
 _PADDED: Final = (2, 3)  # where in a group padding may begin
 
@@ -165,6 +166,8 @@ def decode_integer(text: bytes) -> int | None:
     and a sign may stand in front; what does not fit is cut to 32 bits, and what does not fit
     64 bits becomes -1.
     """
+    if len(text) <= _SHORT and text.isdigit():
+        return int(text)
     match = _NUMBER.fullmatch(text)
     if match is None:
         return None
