@@ -73,8 +73,8 @@ def carry_out(block: str, directory: Path) -> str:
     """Run one block as a person would, and return what it printed."""
     done = subprocess.run(  # noqa: S603 - the README's own commands
         [
-            "bash",
-            "-euo",  # noqa: S607 - as a person's shell finds it
+            "/bin/bash",
+            "-euo",
             "pipefail",
             "-c",
             block,

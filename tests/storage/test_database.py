@@ -198,5 +198,5 @@ def test_a_removed_session_is_gone_from_the_file(directory: Path) -> None:
         store.apply([Put(cache_id=b"id", session=secret, stored_at=1, expires_at=2)])
     assert secret in (directory / "cache.db").read_bytes()
     with SessionStore(directory, checkpoints=True) as store:
-        assert store.remove_expired(10) == 1
+        assert len(store.remove_expired(10)) == 1
     assert secret not in (directory / "cache.db").read_bytes()

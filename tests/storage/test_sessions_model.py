@@ -63,7 +63,7 @@ class StoreMachine(RuleBasedStateMachine):
         expired = {cache_id for cache_id, (_, _, ends) in self.model.items() if ends <= self.now}
         store = self.stores[which]
         assert store.expired_count(self.now) == len(expired)
-        assert store.remove_expired(self.now, limit) == min(limit, len(expired))
+        assert len(store.remove_expired(self.now, limit)) == min(limit, len(expired))
         gone = {cache_id for cache_id in self.model if store.find(cache_id) is None}
         assert gone <= expired
         assert len(gone) == min(limit, len(expired))

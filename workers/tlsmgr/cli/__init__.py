@@ -1,6 +1,7 @@
 """The command ``tlsmgr``: its verbs, and what its exit codes mean (``tlsmgr.errors.ExitCode``)."""
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -32,6 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for module in _VERBS:
         module.add_verbs(verbs)
     options = parser.parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # main.cf and cache ids may hold bytes that are no UTF-8; they are printed as they are.
+            stream.reconfigure(errors="surrogateescape")
     try:
         return int(options.carry_out(options))
     except TlsmgrError as error:

@@ -19,7 +19,7 @@ def add_verbs(verbs: Verbs) -> None:
         "-n", dest="explicit_only", action="store_true", help="print only what main.cf and tlsmgr.cf set"
     )
     parser.add_argument("-x", dest="expanded", action="store_true", help="expand $name in values")
-    parser.add_argument("-H", dest="hide_names", action="store_true", help="print values only")
+    parser.add_argument("-h", dest="hide_names", action="store_true", help="print values only")
     parser.add_argument("names", nargs="*", metavar="name", help="parameters; by default all of them")
 
 

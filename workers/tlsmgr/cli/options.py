@@ -19,7 +19,9 @@ POSTFIX_CONFIG_DIRECTORY = "/etc/postfix"
 
 def add_verb(verbs: Verbs, name: str, text: str, carry_out: CarryOut) -> argparse.ArgumentParser:
     """Add a verb that takes ``-c DIR``, as Postfix's commands do; return its parser."""
-    parser: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=text)
+    parser: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=text, add_help=False)
+    # Without -h, which is one of postconf's own options.
+    parser.add_argument("--help", action="help", help="show this help and end")
     parser.add_argument(
         "-c",
         dest="config_directory",

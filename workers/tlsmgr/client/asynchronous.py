@@ -26,6 +26,9 @@ from tlsmgr.wire import rpc
 class AsyncClient:
     """Asks a tlsmgr server over MessagePack-RPC; calls may be under way together.
 
+    Attributes:
+        path: Where the next connection leads.
+
     Args:
         path: The server's socket.
         timeout: Seconds that one call may take, connecting included.
@@ -43,7 +46,7 @@ class AsyncClient:
         retry_pause: float = 0.0,
         response_size_limit: int = 1 << 20,
     ) -> None:
-        self._path = Path(path)
+        self.path = Path(path)
         self._timeout = timeout
         self._retry_pause = retry_pause
         self._limit = response_size_limit
@@ -58,6 +61,10 @@ class AsyncClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    async def connect(self) -> None:
+        """Connect now, rather than at the first call."""
+        await self._connected()
 
     def close(self) -> None:
         """Close the connection; calls under way fail, the next call opens another."""
@@ -111,21 +118,21 @@ class AsyncClient:
                         self.close()
                 return await (await self._connected()).respond(method, params)
         except TimeoutError:
-            raise ServerUnavailableError(f"{self._path}: no answer within {self._timeout:g} s") from None
+            raise ServerUnavailableError(f"{self.path}: no answer within {self._timeout:g} s") from None
 
     async def _connected(self) -> "_Channel":
         async with self._connecting:
             if self._channel is not None and self._channel.is_open:
                 return self._channel
             if time.monotonic() < self._next_attempt:
-                raise ServerUnavailableError(f"{self._path}: could not be reached a moment ago")
+                raise ServerUnavailableError(f"{self.path}: could not be reached a moment ago")
             self._next_attempt = time.monotonic() + self._retry_pause
             try:
                 _, self._channel = await asyncio.get_running_loop().create_unix_connection(
-                    lambda: _Channel(self._path, self._limit), str(self._path)
+                    lambda: _Channel(self.path, self._limit), str(self.path)
                 )
             except OSError as error:
-                raise ServerUnavailableError(f"{self._path}: {error.strerror or error}") from error
+                raise ServerUnavailableError(f"{self.path}: {error.strerror or error}") from error
             self._next_attempt = float("-inf")
             return self._channel
 

@@ -7,17 +7,17 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from tlsmgr.client import AsyncClient
 from tlsmgr.config.caches import CacheSettings
 from tlsmgr.config.settings import Settings
-from tlsmgr.errors import ProtocolError
 from tlsmgr.messages import CacheType
 from tlsmgr.processes.attribute_dialogue import AttributeDialogue
 from tlsmgr.processes.identity import Identity
 from tlsmgr.processes.lifecycle import WorkerKind
+from tlsmgr.processes.prng_link import PrngLink
 from tlsmgr.processes.rpc_dialogue import RpcDialogue, RpcMethods, without_params
 from tlsmgr.processes.stores import store_directories
 from tlsmgr.service.answers import Answers
+from tlsmgr.service.entropy_digest import EntropyDigest
 from tlsmgr.service.seeds import SeedReserve
 from tlsmgr.service.session_cache import SessionCache
 from tlsmgr.service.ticket_keys import TicketKeys
@@ -26,8 +26,6 @@ from tlsmgr.transport.peer import user_ids
 from tlsmgr.transport.server import SocketServer
 from tlsmgr.transport.unix_socket import listen
 
-_PRNG_TIMEOUT_SECONDS = 2.0
-_PRNG_RETRY_PAUSE_SECONDS = 0.25
 _SOCKET_MODE = 0o600
 
 
@@ -48,12 +46,10 @@ class CacheServer:
     async def start(self) -> None:
         """Open the stores and both sockets, and serve."""
         settings = self._settings
-        self._prng = AsyncClient(
-            settings.tlsmgr_run_directory / "prng-server.sock",
-            timeout=_PRNG_TIMEOUT_SECONDS,
-            retry_pause=_PRNG_RETRY_PAUSE_SECONDS,
-        )
-        self._seeds = SeedReserve(self._fetch_block)
+        self._prng = PrngLink(settings)
+        await self._prng.connect()
+        self._seeds = SeedReserve(self._prng.fetch_block)
+        self._digest = EntropyDigest(self._prng.stir)
         self._ticket_keys = TicketKeys(time.time, self._seeds.random_bytes)
         self._use(settings)
         answers = Answers(self._caches, self._seeds, self._ticket_keys)
@@ -70,12 +66,17 @@ class CacheServer:
         rpc.welcome = user_ids(settings.tlsmgr_authorized_users)
         self._settings = settings
 
+    def enter_jail(self, root: Path) -> None:
+        """Find the PRNG server from inside of ``root``."""
+        self._prng.enter_jail(root)
+
     async def stop(self, deadline: float) -> None:
         """Answer what was read, commit what was taken, and close."""
         await asyncio.gather(*(server.drain(deadline) for server in self._servers))
         await asyncio.gather(*(cache.close() for cache in self._caches.values()), *self._retiring)
         if hasattr(self, "_seeds"):
             self._seeds.close()
+            self._digest.close()
             self._prng.close()
 
     async def _listen(self, settings: Settings) -> None:
@@ -105,11 +106,15 @@ class CacheServer:
             if former is not None and directory == self._directories.get(cache_type):
                 former.use(cache_settings)
                 continue
-            self._caches[cache_type] = _open_cache(cache_settings, directory)
+            self._caches[cache_type] = self._open_cache(cache_settings, directory)
             if former is not None:
                 self._retire(former)
         self._directories = directories
         self._ticket_keys.timeout = settings.caches[CacheType.SMTPD].timeout
+
+    def _open_cache(self, settings: CacheSettings, directory: Path | None) -> SessionCache:
+        opener = None if directory is None else partial(SessionStore, directory, checkpoints=True)
+        return SessionCache(settings, opener, time.time, self._digest.add)
 
     def _retire(self, cache: SessionCache) -> None:
         task = asyncio.ensure_future(cache.close())
@@ -126,13 +131,6 @@ class CacheServer:
     def _rpc_dialogue(self) -> RpcDialogue:
         return RpcDialogue(self._settings.tlsmgr_request_size_limit, self._methods)
 
-    async def _fetch_block(self, size: int, served: int) -> bytes:
-        result = await self._prng.call("block", size, served)
-        block = result.get("block") if isinstance(result, Mapping) else None
-        if not isinstance(block, bytes) or len(block) != size:
-            raise ProtocolError("the PRNG server sent no block")
-        return block
-
     def _stats(self) -> Mapping[str, object]:
         postfix, rpc = self._servers
         return self._identity.stats(
@@ -148,11 +146,6 @@ class CacheServer:
 
 def _postfix_users(settings: Settings) -> frozenset[int]:
     return user_ids(["root", settings.mail_owner])
-
-
-def _open_cache(settings: CacheSettings, directory: Path | None) -> SessionCache:
-    opener = None if directory is None else partial(SessionStore, directory, checkpoints=True)
-    return SessionCache(settings, opener, time.time)
 
 
 KIND = WorkerKind(name="cache-server", make=CacheServer)

@@ -12,8 +12,10 @@ from tlsmgr.errors import Status
 from tlsmgr.messages import CacheType
 from tlsmgr.processes.identity import Identity
 from tlsmgr.processes.lifecycle import WorkerKind
+from tlsmgr.processes.prng_link import PrngLink
 from tlsmgr.processes.rpc_dialogue import RpcDialogue, RpcMethods, without_params
 from tlsmgr.processes.stores import store_directories
+from tlsmgr.service.entropy_digest import EntropyDigest
 from tlsmgr.service.swept_cache import SweptCache
 from tlsmgr.storage.sessions import SessionStore
 from tlsmgr.transport.peer import user_ids
@@ -37,6 +39,9 @@ class ExpirySweeper:
 
     async def start(self) -> None:
         """Begin to sweep, and serve."""
+        self._prng = PrngLink(self._settings)
+        await self._prng.connect()
+        self._digest = EntropyDigest(self._prng.stir)
         self._use(self._settings)
         self._methods = RpcMethods(
             {
@@ -59,11 +64,18 @@ class ExpirySweeper:
             self._server.welcome = user_ids(settings.tlsmgr_authorized_users)
         self._settings = settings
 
+    def enter_jail(self, root: Path) -> None:
+        """Find the PRNG server from inside of ``root``."""
+        self._prng.enter_jail(root)
+
     async def stop(self, deadline: float) -> None:
         """Stop between two steps of a sweep, and close."""
         await asyncio.gather(*(cache.close() for cache in self._caches.values()), *self._retiring)
         if self._server is not None:
             await self._server.drain(deadline)
+        if hasattr(self, "_prng"):
+            self._digest.close()
+            self._prng.close()
 
     def _use(self, settings: Settings) -> None:
         directories = store_directories(settings)
@@ -77,7 +89,9 @@ class ExpirySweeper:
                 self._caches[cache_type].timeout = timeout
             else:
                 opener = partial(SessionStore, directory, checkpoints=False)
-                self._caches[cache_type] = SweptCache(cache_type.value, timeout, opener, time.time)
+                self._caches[cache_type] = SweptCache(
+                    cache_type.value, timeout, opener, time.time, self._digest.add
+                )
         self._directories = directories
 
     def _retire(self, cache: SweptCache) -> None:

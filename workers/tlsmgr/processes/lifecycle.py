@@ -22,7 +22,7 @@ from tlsmgr.config.settings import Settings
 from tlsmgr.errors import ConfigurationError, ExitCode, HostError, TlsmgrError
 from tlsmgr.processes.logs import log_to
 from tlsmgr.processes.pid_file import PidFile
-from tlsmgr.processes.privileges import become, forbid_core_dumps
+from tlsmgr.processes.privileges import act_as, become, enter_jail, forbid_core_dumps
 from tlsmgr.processes.watchdog import Watchdog
 
 _log = logging.getLogger(__name__)
@@ -60,6 +60,9 @@ class Worker(Protocol):
     def reconfigure(self, settings: Settings) -> None:
         """Go on with other parameters, without dropping a connection."""
 
+    def enter_jail(self, root: Path) -> None:
+        """Get ready for paths that begin at ``root``."""
+
     async def stop(self, deadline: float) -> None:
         """Answer what was read, save what must be saved, close; within ``deadline`` seconds."""
 
@@ -72,12 +75,26 @@ class WorkerKind:
     make: Callable[[Settings], Worker]
 
 
-def run(kind: WorkerKind, load: LoadSettings) -> ExitCode:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchOptions:
+    """The options of master(5) for daemons, as far as they make sense under supervisord.
+
+    ``chroot`` (-c): to the queue directory, once everything is open. ``verbosity``: how
+    often -v was given. ``logs_to_stderr`` (-V): also when there is a syslog socket.
+    """
+
+    chroot: bool = False
+    verbosity: int = 0
+    logs_to_stderr: bool = False
+
+
+def run(kind: WorkerKind, load: LoadSettings, launch: LaunchOptions) -> ExitCode:
     """Live a worker's whole life; return what the process is to exit with.
 
     Args:
         kind: Which worker.
         load: Reads the configuration; called at the start and at every SIGHUP.
+        launch: What the command line asks for.
     """
     started = time.monotonic()
     try:
@@ -85,9 +102,9 @@ def run(kind: WorkerKind, load: LoadSettings) -> ExitCode:
     except TlsmgrError as error:
         log_to(f"tlsmgr/{kind.name}", "mail", to_stderr=True)
         return _give_up(error, started)
-    log_to(f"{settings.syslog_name}/{settings.process_name}", settings.syslog_facility)
+    _set_log(settings, launch)
     try:
-        _live(kind, settings, load)
+        _live(kind, settings, load, launch)
     except TlsmgrError as error:
         return _give_up(error, started)
     return ExitCode.OK
@@ -101,18 +118,30 @@ def _give_up(error: TlsmgrError, started: float) -> ExitCode:
     return error.exit_code
 
 
-def _live(kind: WorkerKind, settings: Settings, load: LoadSettings) -> None:
+def _set_log(settings: Settings, launch: LaunchOptions) -> None:
+    log_to(
+        f"{settings.syslog_name}/{settings.process_name}",
+        settings.syslog_facility,
+        verbosity=launch.verbosity,
+        to_stderr=launch.logs_to_stderr,
+    )
+
+
+def _live(kind: WorkerKind, settings: Settings, load: LoadSettings, launch: LaunchOptions) -> None:
     for warning in settings.warnings:
         _log.warning("%s", warning)
     os.umask(0o077)
     forbid_core_dumps()
     worker = kind.make(settings)
     worker.open_privileged()
-    become(settings.mail_owner)
+    if launch.chroot:
+        act_as(settings.mail_owner)
+    else:
+        become(settings.mail_owner)
     make_private_directory(settings.tlsmgr_run_directory)
     pid_file = PidFile.claim(settings.tlsmgr_run_directory / f"{kind.name}.pid")
     try:
-        uvloop.run(_serve(kind, worker, settings, load))
+        uvloop.run(_serve(kind, worker, settings, load, launch))
     finally:
         pid_file.release()
 
@@ -133,15 +162,20 @@ def make_private_directory(path: Path) -> None:
         ) from error
 
 
-async def _serve(kind: WorkerKind, worker: Worker, settings: Settings, load: LoadSettings) -> None:
+async def _serve(
+    kind: WorkerKind, worker: Worker, settings: Settings, load: LoadSettings, launch: LaunchOptions
+) -> None:
     stopping = asyncio.Event()
     watchdog = Watchdog(settings.daemon_timeout)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _on_stop_signal, stopping)
-    loop.add_signal_handler(signal.SIGHUP, _reload, worker, settings, load)
+    loop.add_signal_handler(signal.SIGHUP, _reload, worker, settings, load, launch)
     try:
         await worker.start()
+        if launch.chroot:
+            worker.enter_jail(settings.queue_directory)
+            enter_jail(settings.queue_directory, settings.mail_owner)
         _log.info("%s is ready", kind.name)
         await stopping.wait()
     finally:
@@ -158,14 +192,14 @@ def _on_stop_signal(stopping: asyncio.Event) -> None:
     stopping.set()
 
 
-def _reload(worker: Worker, started_with: Settings, load: LoadSettings) -> None:
+def _reload(worker: Worker, started_with: Settings, load: LoadSettings, launch: LaunchOptions) -> None:
     try:
         settings = load()
         worker.reconfigure(settings)
     except TlsmgrError as error:
-        _log.error("keeping the former configuration: %s", error)  # noqa: TRY400 - no traceback for users
+        _log.error("keeping the former configuration: %s", error)
         return
-    log_to(f"{settings.syslog_name}/{settings.process_name}", settings.syslog_facility)
+    _set_log(settings, launch)
     for warning in settings.warnings:
         _log.warning("%s", warning)
     for name in _FIXED_WHILE_RUNNING:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 
 from tlsmgr.config.settings import Settings
 from tlsmgr.errors import ProtocolError, Status
@@ -53,6 +54,10 @@ class PrngServer:
         if self._server is not None:
             self._server.welcome = user_ids(settings.tlsmgr_authorized_users)
         self._settings = settings
+
+    def enter_jail(self, root: Path) -> None:
+        """Go on with the descriptors that are open."""
+        del root  # nothing here is found by its path again
 
     async def stop(self, deadline: float) -> None:
         """Answer what was read, and save the exchange file."""

@@ -50,6 +50,7 @@ class SessionCache:
         settings: This cache's parameters.
         open_store: Opens its store; None for a cache that is not enabled.
         clock: The time of day in seconds since 1970.
+        on_session: Is told each session that comes to be saved.
     """
 
     def __init__(
@@ -57,9 +58,11 @@ class SessionCache:
         settings: CacheSettings,
         open_store: Callable[[], SessionStore] | None,
         clock: Callable[[], float],
+        on_session: Callable[[bytes], None],
     ) -> None:
         self._open_store = open_store
         self._clock = clock
+        self._on_session = on_session
         self._loop = asyncio.get_running_loop()
         self._trouble = OccasionalLog(_log, self._loop.time)
         self._store: SessionStore | None = None
@@ -115,6 +118,7 @@ class SessionCache:
                 len(request.session),
             )
         self.figures.updates += 1
+        self._on_session(request.session)
         now = self._clock()
         return self._submit(
             Put(

@@ -37,6 +37,7 @@ class SweptCache:
         timeout: The initial value of the attribute.
         open_store: Opens the store; tried again when it fails.
         clock: The time of day in seconds since 1970.
+        on_removal: Is told the id of each entry that was removed.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class SweptCache:
         timeout: int,
         open_store: Callable[[], SessionStore],
         clock: Callable[[], float],
+        on_removal: Callable[[bytes], None],
     ) -> None:
         self.timeout = timeout
         self.sweeps = 0
@@ -52,6 +54,7 @@ class SweptCache:
         self._label = label
         self._open_store = open_store
         self._clock = clock
+        self._on_removal = on_removal
         self._sweeping = asyncio.Lock()
         self._trouble = OccasionalLog(_log, asyncio.get_running_loop().time)
         self._store: SessionStore | None = None
@@ -89,9 +92,14 @@ class SweptCache:
     async def _step(self, store: SessionStore, now: float) -> int:
         while True:
             try:
-                return store.remove_expired(now, SWEEP_STEP)
+                removed = store.remove_expired(now, SWEEP_STEP)
             except StoreBusyError:
                 await asyncio.sleep(_PAUSE_SECONDS)
+            else:
+                for cache_id in removed:
+                    # A row that is not ours may have a key of any kind.
+                    self._on_removal(repr(cache_id).encode())
+                return len(removed)
 
     async def _sweep_forever(self) -> None:
         while True:

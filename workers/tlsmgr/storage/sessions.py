@@ -39,6 +39,7 @@ _DELETE_EXPIRED = """
     DELETE FROM Cache WHERE rowid IN (
         SELECT rowid FROM Cache INDEXED BY Cache_expire_time
         WHERE expire_time <= ? ORDER BY expire_time LIMIT ?)
+    RETURNING key
 """
 _COUNT_EXPIRED = "SELECT count(*) FROM Cache INDEXED BY Cache_expire_time WHERE expire_time <= ?"
 _COUNT = "SELECT value FROM Settings WHERE key = 'count'"  # kept by diskcache's triggers
@@ -178,14 +179,15 @@ class SessionStore:
             return [True] * len(rows)
         return [self._connection.execute(_DELETE, (change.cache_id,)).rowcount > 0 for change in run]
 
-    def remove_expired(self, now: float, limit: int = SWEEP_STEP) -> int:
+    def remove_expired(self, now: float, limit: int = SWEEP_STEP) -> list[bytes]:
         """Remove up to ``limit`` entries that expired at ``now`` or before, the oldest first.
 
         Returns:
-            How many were removed; less than ``limit`` when no more are left.
+            The cache ids of what was removed; fewer than ``limit`` when no more are left.
         """
         with self._transaction("remove expired sessions"):
-            return self._connection.execute(_DELETE_EXPIRED, (now, limit)).rowcount
+            removed = self._connection.execute(_DELETE_EXPIRED, (now, limit)).fetchall()
+        return [cache_id for (cache_id,) in removed]
 
     def count(self) -> int:
         """Return the number of entries, expired ones included; costs the same at any size."""
