@@ -36,6 +36,9 @@ umask = 077
 [rpcinterface:supervisor]
 supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 
+[supervisorctl]
+serverurl = unix://{directory}/supervisor.sock
+
 [include]
 files = {checkout}/supervisord.conf
 """
@@ -51,10 +54,12 @@ class Workers:
     Args:
         directory: Made here; holds supervisord's files and the workers' logs.
         config_directory: What MAIL_CONFIG names: the directory with main.cf.
+        checkout: Whose supervisord.conf is included.
     """
 
-    def __init__(self, directory: Path, *, config_directory: Path) -> None:
+    def __init__(self, directory: Path, *, config_directory: Path, checkout: Path = CHECKOUT) -> None:
         self.directory = directory
+        self._checkout = checkout
         self._environment = {**os.environ, "MAIL_CONFIG": str(config_directory)}
         self._configuration = directory / "supervisord.conf"
         self._supervisord: subprocess.Popen[bytes] | None = None
@@ -76,7 +81,7 @@ class Workers:
         """
         self.directory.mkdir(mode=0o700, exist_ok=True)
         programs = (_PROGRAM.format(name=name, directory=self.directory) for name in WORKERS)
-        text = _SUPERVISOR.format(directory=self.directory, checkout=CHECKOUT)
+        text = _SUPERVISOR.format(directory=self.directory, checkout=self._checkout)
         self._configuration.write_text(text + "".join(programs))
         with (self.directory / "output").open("ab") as output:
             self._supervisord = subprocess.Popen(  # noqa: S603 - the command is this module's own
@@ -157,8 +162,7 @@ class Workers:
         Raises:
             AssertionError: it fails; the message has its output and the logs.
         """
-        server = f"unix://{self.directory}/supervisor.sock"
-        done = self._run("supervisorctl", "-c", str(self._configuration), "-s", server, *arguments)
+        done = self._run("supervisorctl", "-c", str(self._configuration), *arguments)
         assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}\n{self.logs()}"
         return done.stdout
 
