@@ -29,6 +29,7 @@ EXCHANGE_SIZE = 1024
 #: The systems whose Postfix is built to lock its own files with flock; elsewhere it is fcntl.
 _FLOCK_SYSTEMS = ("Linux", "FreeBSD", "OpenBSD", "NetBSD", "DragonFly", "Darwin")
 _ATTEMPTS = 3
+_CLOSED = -1
 _NEW_SUFFIX = ".new"
 # Without O_NONBLOCK a device or a FIFO in the place of the file could stop the program.
 _OPEN_FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
@@ -62,26 +63,35 @@ class ExchangeFile:
     Args:
         path: the value of tls_random_exchange_name.
         lock: takes a descriptor and an operation of the module fcntl.
-
-    Raises:
-        ExchangeFileError: the directory cannot be opened.
     """
 
     def __init__(self, path: Path, *, lock: Lock | None = None) -> None:
         self._path = path
         self._name = path.name
         self._lock = lock or lock_style(platform.system())
-        try:
-            self._directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        except OSError as error:
-            raise self._error(error) from error
+        self._directory = _CLOSED
 
     def __repr__(self) -> str:
         return f"<ExchangeFile {self._path}>"
 
+    def open(self) -> None:
+        """Open the directory, which ``update`` does by itself where its path can be reached.
+
+        Raises:
+            ExchangeFileError: it cannot be opened.
+        """
+        try:
+            directory = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise self._error(error) from error
+        self.close()
+        self._directory = directory
+
     def close(self) -> None:
         """Give back the directory; the file is not touched."""
-        os.close(self._directory)
+        if self._directory != _CLOSED:
+            os.close(self._directory)
+            self._directory = _CLOSED
 
     def update(self, renew: Renew, *, durable: bool = False) -> None:
         """Read the file, and write what ``renew`` makes of it, under the lock; never wait for it.
@@ -95,10 +105,16 @@ class ExchangeFile:
             ExchangeFileBusyError: another process holds the lock; nothing was done.
             ExchangeFileError: the file is not ours or not regular, or the system failed.
         """
+        if self._directory == _CLOSED:
+            self.open()
         for _ in range(_ATTEMPTS):
             try:
                 if self._exchange(renew, durable=durable) or self._make(renew):
                     return
+            except FileNotFoundError as error:
+                # The directory was removed: by the next update there may be another one.
+                self.close()
+                raise self._error(error) from error
             except OSError as error:
                 raise self._error(error) from error
         raise ExchangeFileBusyError(f"PRNG exchange file {self._path}: somebody keeps replacing it")
@@ -129,7 +145,7 @@ class ExchangeFile:
             self._write(fd, renew(b""))
             os.fsync(fd)
             os.rename(temporary, self._name, src_dir_fd=self._directory, dst_dir_fd=self._directory)
-        os.fsync(self._directory)
+            os.fsync(self._directory)
         return True
 
     @contextmanager

@@ -38,14 +38,15 @@ class Timer:
     ``failed`` and ``stop``.
 
     Args:
-        period: the longest wait after a success, in seconds.
+        period: the longest wait after a success, in seconds. It may be set anew; a wait
+            that has begun stays as it is.
         randbyte: draws a random number, 0 to 255.
     """
 
-    __slots__ = ("_due_at", "_failures", "_period", "_randbyte")
+    __slots__ = ("_due_at", "_failures", "_randbyte", "period")
 
     def __init__(self, period: float, randbyte: Callable[[], int]) -> None:
-        self._period = period
+        self.period = period
         self._randbyte = randbyte
         self._due_at = -math.inf
         self._failures = 0
@@ -62,7 +63,7 @@ class Timer:
     def succeeded(self, now: float) -> None:
         """Wait for a random part of the period."""
         self._failures = 0
-        self._due_at = now + next_delay(self._period, self._randbyte())
+        self._due_at = now + next_delay(self.period, self._randbyte())
 
     def failed(self, now: float) -> float:
         """Wait longer with every failure in a row; return the seconds."""

@@ -1,12 +1,15 @@
 """A connection that speaks the Postfix attribute protocol."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 
 from tlsmgr.messages import Request
 from tlsmgr.service.answers import Answer
 from tlsmgr.transport.dialogue import Deferred, EndOfDialogue
 from tlsmgr.wire import attributes
+
+_log = logging.getLogger(__name__)
 
 
 class AttributeDialogue:
@@ -38,6 +41,8 @@ class AttributeDialogue:
             return None
         if isinstance(request, attributes.Wakeup):
             raise EndOfDialogue
+        if self._reader.warning is not None:
+            _log.warning("%s", self._reader.warning)
         reply = self._answer(request)
         if isinstance(reply, asyncio.Future):
             return Deferred(reply, attributes.encode_reply)

@@ -1,5 +1,8 @@
 """tlsmgr:prng-server: the random number generator, its entropy source, its exchange file."""
 
+import asyncio
+import contextlib
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -7,13 +10,19 @@ from pathlib import Path
 from tlsmgr.config.settings import Settings
 from tlsmgr.errors import ProtocolError, Status
 from tlsmgr.messages import SEED_SIZE_MAX
+from tlsmgr.prng.exchange_file import ExchangeFile, ExchangeFileError
+from tlsmgr.prng.keeper import Intervals, Keeper
 from tlsmgr.prng.pool import Pool
+from tlsmgr.prng.sources import parse_source
 from tlsmgr.processes.identity import Identity
 from tlsmgr.processes.lifecycle import WorkerKind
 from tlsmgr.processes.rpc_dialogue import RpcDialogue, RpcMethods, without_params
-from tlsmgr.transport.peer import user_ids
+from tlsmgr.storage.location import place_database
+from tlsmgr.transport.peer import user_id, user_ids
 from tlsmgr.transport.server import SocketServer
 from tlsmgr.transport.unix_socket import listen
+
+_log = logging.getLogger(__name__)
 
 #: Bytes of one block: 0.5 ms of this process's time.
 BLOCK_SIZE_MAX = 8192
@@ -25,14 +34,22 @@ class PrngServer:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._identity = Identity(KIND.name)
-        self._pool = Pool()
+        self._exchange_file = _exchange_file(settings)
+        self._keeper = Keeper(
+            pool=Pool(),
+            source=parse_source(settings.tls_random_source),
+            exchange_file=self._exchange_file,
+            intervals=_intervals(settings),
+        )
+        self._keeping: asyncio.Task[None] | None = None
         self._server: SocketServer | None = None
 
     def open_privileged(self) -> None:
         """Open the entropy source, which may be root's alone."""
+        self._keeper.open_source()
 
     async def start(self) -> None:
-        """Fill the pool, and serve."""
+        """Begin to keep the pool, and serve: from the kernel's bytes until the source has answered."""
         self._methods = RpcMethods(
             {
                 "ping": without_params(self._identity.ping),
@@ -47,10 +64,17 @@ class PrngServer:
             self._rpc_dialogue,
             welcome=user_ids(self._settings.tlsmgr_authorized_users),
         )
+        if self._exchange_file is not None:
+            # Now, since a chroot jail may follow; the keeper says why it cannot be opened.
+            with contextlib.suppress(ExchangeFileError):
+                self._exchange_file.open()
+        self._keeping = asyncio.ensure_future(self._keeper.run())
+        self._keeping.add_done_callback(_report)
         await self._server.start()
 
     def reconfigure(self, settings: Settings) -> None:
         """Take other periods, limits and users over."""
+        self._keeper.set_intervals(_intervals(settings))
         if self._server is not None:
             self._server.welcome = user_ids(settings.tlsmgr_authorized_users)
         self._settings = settings
@@ -63,6 +87,10 @@ class PrngServer:
         """Answer what was read, and save the exchange file."""
         if self._server is not None:
             await self._server.drain(deadline)
+        if self._keeping is not None:
+            self._keeping.cancel()
+            await asyncio.wait([self._keeping])
+        await self._keeper.close()
 
     def _rpc_dialogue(self) -> RpcDialogue:
         return RpcDialogue(self._settings.tlsmgr_request_size_limit, self._methods)
@@ -70,26 +98,54 @@ class PrngServer:
     def _seed(self, params: tuple[object, ...]) -> Mapping[str, object]:
         match params:
             case (int(size),) if 1 <= size <= SEED_SIZE_MAX:
-                return {"status": int(Status.OK), "seed": self._pool.generate(size)}
+                return {"status": int(Status.OK), "seed": self._keeper.seed(size)}
         raise ProtocolError(f"seed takes one size, 1 to {SEED_SIZE_MAX}")
 
     def _block(self, params: tuple[object, ...]) -> Mapping[str, object]:
         """Return a block for somebody who serves seeds from it, and count those served before."""
         match params:
             case (int(size), int(served)) if 1 <= size <= BLOCK_SIZE_MAX and served >= 0:
-                self._pool.count_requests(served)
-                return {"status": int(Status.OK), "block": self._pool.generate(size, requests=0)}
+                return {"status": int(Status.OK), "block": self._keeper.block(size, served=served)}
         raise ProtocolError(f"block takes a size, 1 to {BLOCK_SIZE_MAX}, and a count")
 
     def _stir(self, params: tuple[object, ...]) -> Mapping[str, object]:
         match params:
             case (bytes(data),):
-                self._pool.stir(data)
+                self._keeper.stir(data)
                 return {"status": int(Status.OK)}
         raise ProtocolError("stir takes bytes")
 
     def _stats(self) -> Mapping[str, object]:
-        return self._identity.stats(pool=asdict(self._pool.statistics()))
+        return self._identity.stats(**asdict(self._keeper.statistics()))
+
+
+def _intervals(settings: Settings) -> Intervals:
+    return Intervals(
+        source_bytes=settings.tls_random_bytes,
+        reseed_period=settings.tls_random_reseed_period,
+        update_period=settings.tls_random_prng_update_period,
+    )
+
+
+def _exchange_file(settings: Settings) -> ExchangeFile | None:
+    path = settings.tls_random_exchange_name
+    if path is None:
+        return None
+    placement = place_database(
+        path,
+        data_directory=settings.data_directory,
+        owner_uid=user_id(settings.mail_owner),
+        mail_owner=settings.mail_owner,
+        kind="file",
+    )
+    for warning in placement.warnings:
+        _log.warning("%s", warning)
+    return ExchangeFile(placement.path)
+
+
+def _report(keeping: asyncio.Task[None]) -> None:
+    if not keeping.cancelled() and (error := keeping.exception()) is not None:
+        _log.critical("the pool is reseeded and saved no longer, only served", exc_info=error)
 
 
 KIND = WorkerKind(name="prng-server", make=PrngServer)

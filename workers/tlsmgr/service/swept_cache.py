@@ -1,6 +1,7 @@
 """One session cache, as the expiry sweeper sees it: swept now and then, in small steps."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -58,6 +59,9 @@ class SweptCache:
         self._sweeping = asyncio.Lock()
         self._trouble = OccasionalLog(_log, asyncio.get_running_loop().time)
         self._store: SessionStore | None = None
+        # Now, since a chroot jail may follow; the first sweep says why it cannot be opened.
+        with contextlib.suppress(StoreError):
+            self._store = open_store()
         self._schedule = asyncio.ensure_future(self._sweep_forever())
 
     async def sweep(self) -> Sweep:
