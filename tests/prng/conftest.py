@@ -1,3 +1,4 @@
+import logging
 from pathlib import Path
 
 import pytest
@@ -16,3 +17,8 @@ def run(request: pytest.FixtureRequest) -> Run[object]:
     """Give each of the two event loops."""
     chosen: Run[object] = request.param
     return chosen
+
+
+@pytest.fixture(autouse=True)
+def _see_all_that_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "tlsmgr.prng")

@@ -184,10 +184,17 @@ def test_a_file_of_another_user_is_refused(path: Path) -> None:
     assert path.read_bytes() == OLD
 
 
-def test_a_missing_directory_is_an_error(path: Path) -> None:
-    """Told when the file is opened, and the host's fault."""
-    with pytest.raises(ExchangeFileError, match=r"No such file.*check its directory"):
-        ExchangeFile(path / "below")
+def test_a_missing_directory_is_an_error_until_it_is_there(path: Path) -> None:
+    """Before the first update or between two: the error is the host's fault, and it heals."""
+    with closing(ExchangeFile(path / "prng_exch")) as file:
+        for _ in range(2):
+            with pytest.raises(ExchangeFileError, match=r"No such file.*check its directory"):
+                file.update(lambda _old: FRESH)
+            path.mkdir()
+            file.update(lambda _old: FRESH)
+            assert (path / "prng_exch").read_bytes() == FRESH
+            (path / "prng_exch").unlink()
+            path.rmdir()
     assert issubclass(ExchangeFileError, HostError)
 
 
@@ -234,6 +241,7 @@ def test_it_works_on_after_a_chroot(path: Path, tmp_path: Path) -> None:
     jail = tmp_path / "jail"
     jail.mkdir()
     file = ExchangeFile(path)
+    file.open()
     child = os.fork()
     if child == 0:
         os.chroot(jail)
