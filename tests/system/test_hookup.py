@@ -78,12 +78,18 @@ def test_a_second_enable_keeps_the_former_value(running: ServedPostfix) -> None:
 
 def test_enable_refuses_while_the_cache_server_is_stopped(running: ServedPostfix) -> None:
     """Postfix is not pointed at a socket where nobody answers."""
-    running.workers.control("stop", "tlsmgr:cache-server")
-    try:
+    with running.workers.stopped("cache-server"):
         _expect_refusal(running, "is cache-server running?")
-    finally:
-        running.workers.control("start", "tlsmgr:cache-server")
-        running.workers.await_ready("cache-server")
+
+
+def test_disable_needs_no_worker(running: ServedPostfix) -> None:
+    """The way back is open when ours has failed."""
+    before = _files(running.postfix)
+    _expect(running, "enable", ExitCode.OK, "formerly not set")
+    with running.workers.stopped("cache-server"):
+        _expect(running, "status", ExitCode.NOT_DONE, "is cache-server running?")
+        _expect(running, "disable", ExitCode.OK, "not set")
+    assert _files(running.postfix) == before
 
 
 def test_enable_refuses_the_name_of_postfixs_own(running: ServedPostfix) -> None:

@@ -46,11 +46,7 @@ def test_mail_is_taken_while_the_cache_server_is_stopped(running: ServedPostfix,
     """Without it a handshake that offers a session is a full one; with it again, sessions are resumed."""
     session = tmp_path / "session"
     handshake(running.postfix.port, Mode.SESSION_ID_1_2, session)
-    running.workers.control("stop", "tlsmgr:cache-server")
-    try:
+    with running.workers.stopped("cache-server"):
         without = handshake(running.postfix.port, Mode.SESSION_ID_1_2, session)
-    finally:
-        running.workers.control("start", "tlsmgr:cache-server")
-        running.workers.await_ready("cache-server")
     assert not without.reused
     resumes_twice(running.postfix.port, Mode.SESSION_ID_1_2, tmp_path / "again")

@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -134,6 +136,16 @@ class Workers:
         self.control("restart", f"tlsmgr:{name}")
         self.await_ready(name)
         assert self.pid(name) != former, self.logs()
+
+    @contextmanager
+    def stopped(self, name: str) -> Iterator[None]:
+        """Have supervisorctl stop one worker while the block runs."""
+        self.control("stop", f"tlsmgr:{name}")
+        try:
+            yield
+        finally:
+            self.control("start", f"tlsmgr:{name}")
+            self.await_ready(name)
 
     def pid(self, name: str) -> int:
         """Return a worker's process ID, as supervisord has it."""
