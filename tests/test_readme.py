@@ -111,7 +111,7 @@ def test_commands_for_the_sandbox_work() -> None:
         )
         (example,) = python
         check = f"{example}\nassert session == b'session bytes' and len(seed) == 32\n"
-        command = [checkout / ".venv/bin/python", "-c", check]
+        command = [str(checkout / ".venv/bin/python"), "-c", check]
         subprocess.run(command, cwd=checkout, check=True, timeout=30)  # noqa: S603 - likewise
 
 

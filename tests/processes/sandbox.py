@@ -81,15 +81,15 @@ class Sandbox:
         """Return a client of a worker."""
         return Client(self.socket(worker), timeout=5.0)
 
-    def start(self, name: str, **environment: str) -> "RunningWorker":
-        """Start a worker, and return when it answers."""
-        worker = self.launch(name, **environment)
+    def start(self, name: str, *options: str, **environment: str) -> "RunningWorker":
+        """Start a worker with these options of ``serve``, and return when it answers."""
+        worker = self.launch(name, *options, **environment)
         worker.wait_until_ready()
         return worker
 
-    def launch(self, name: str, **environment: str) -> "RunningWorker":
+    def launch(self, name: str, *options: str, **environment: str) -> "RunningWorker":
         """Start a worker without waiting for anything."""
-        worker = RunningWorker(name, self, environment)
+        worker = RunningWorker(name, self, options, environment)
         self.workers.append(worker)
         return worker
 
@@ -119,13 +119,15 @@ class Sandbox:
 class RunningWorker:
     """A real worker, as a process."""
 
-    def __init__(self, name: str, sandbox: Sandbox, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, name: str, sandbox: Sandbox, options: tuple[str, ...], environment: Mapping[str, str]
+    ) -> None:
         self.name = name
         self._sandbox = sandbox
         self._log = sandbox.root / f"{name}.{len(sandbox.workers)}.log"
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own command
-                [COMMAND, "serve", name],
+                [COMMAND, "serve", name, *options],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -1,11 +1,11 @@
 """Where a worker's log goes: to syslog as Postfix's daemons do, or else to stderr."""
 
 import logging
-import logging.handlers
 import os
 import socket
 import stat
 import sys
+from logging.handlers import SysLogHandler
 from pathlib import Path
 
 SYSLOG_SOCKET = Path("/dev/log")
@@ -26,16 +26,65 @@ class _PostfixFormatter(logging.Formatter):
         return _WORDS.get(record.levelno, "") + super().format(record)
 
 
-class _SyslogHandler(logging.handlers.SysLogHandler):
-    """Sends to syslog without ever waiting for it: a stopped syslogd must not stop mail."""
+class _SyslogHandler(logging.Handler):
+    """Sends to syslog without ever waiting for it: a stopped syslogd must not stop mail.
 
-    def createSocket(self) -> None:  # noqa: N802 - overrides a name of the standard library's
-        super().createSocket()
-        connected: socket.socket = vars(self)["socket"]
-        connected.setblocking(False)  # noqa: FBT003 - socket's own signature
+    The standard library's handler would, since it answers a full socket with a new, blocking one.
 
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - likewise
+    Args:
+        path: The syslog socket.
+        facility: A syslog facility's name.
+        prefix: What stands before each line.
+
+    Raises:
+        OSError: Nobody listens there.
+    """
+
+    def __init__(self, path: Path, facility: str, prefix: str) -> None:
+        super().__init__()
+        self._path = str(path)
+        self._facility = SysLogHandler.facility_names[facility]
+        self._prefix = prefix
+        self._socket = self._connected()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        severity = SysLogHandler.priority_names[SysLogHandler.priority_map[record.levelname]]
+        line = f"<{self._facility << 3 | severity}>{self._prefix}{self.format(record)}"
+        data = line.encode("utf-8", "backslashreplace")
+        try:
+            self._socket.send(data)
+        except BlockingIOError:
+            self.handleError(record)
+        except OSError:
+            self._send_anew(data, record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - overrides logging's name
         """Drop a line that syslog does not take now; there is nowhere to complain."""
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._socket.close()
+        super().close()
+
+    def _send_anew(self, data: bytes, record: logging.LogRecord) -> None:
+        """Send to the syslogd that has taken the place of the one from before."""
+        try:
+            connected = self._connected()
+            self._socket.close()
+            self._socket = connected
+            connected.send(data)
+        except OSError:
+            self.handleError(record)
+
+    def _connected(self) -> socket.socket:
+        made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            made.setblocking(False)  # noqa: FBT003 - socket's own signature
+            made.connect(self._path)
+        except OSError:
+            made.close()
+            raise
+        return made
 
 
 class _DescriptorHandler(logging.Handler):
@@ -72,12 +121,8 @@ def log_to(
         syslog: The syslog socket.
     """
     prefix = f"{tag}[{os.getpid()}]: "
-    handler: logging.Handler
-    if not to_stderr and syslog.is_socket():
-        handler = _SyslogHandler(address=str(syslog), facility=facility)
-        handler.ident = prefix
-        handler.setFormatter(_PostfixFormatter("%(message)s"))
-    else:
+    handler = None if to_stderr else _syslog_handler(syslog, facility, prefix)
+    if handler is None:
         handler = _DescriptorHandler(sys.stderr.fileno())
         handler.setFormatter(_StampedFormatter(prefix))
     root = logging.getLogger()
@@ -88,6 +133,16 @@ def log_to(
     root.setLevel(logging.DEBUG if verbosity else logging.INFO)
     # asyncio's own debugging says nothing about tlsmgr.
     logging.getLogger("asyncio").setLevel(logging.WARNING)
+
+
+def _syslog_handler(path: Path, facility: str, prefix: str) -> logging.Handler | None:
+    """Return a handler that sends to syslog, or None when no syslogd listens there."""
+    try:
+        handler = _SyslogHandler(path, facility, prefix)
+    except OSError:
+        return None
+    handler.setFormatter(_PostfixFormatter("%(message)s"))
+    return handler
 
 
 class _StampedFormatter(_PostfixFormatter):

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
+from tlsmgr.config.parameters import database_name
 from tlsmgr.config.settings import Settings
 from tlsmgr.errors import ConfigurationError
 from tlsmgr.messages import CacheType
@@ -32,6 +33,7 @@ def store_directories(settings: Settings) -> Mapping[CacheType, Path]:
             data_directory=settings.data_directory,
             owner_uid=owner_uid,
             mail_owner=settings.mail_owner,
+            name=getattr(settings, database_name(cache_type)),
         )
         for warning in placement.warnings:
             _log.warning("%s", warning)

@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import PurePath
 from typing import cast
 
 from tlsmgr.errors import ProtocolError
@@ -15,6 +17,10 @@ _log = logging.getLogger(__name__)
 
 # Answers that one client may wait for at a time; beyond, it is not read from.
 _UNANSWERED_MAX = 1024
+# Answers are written together up to so many bytes. It is the transport's high-water mark too: a
+# client that does not read is noticed after one batch, not after all that its requests ask for.
+_BATCH_SIZE = 65536
+_FRAMES_SHOWN = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +53,9 @@ class Connection(asyncio.Protocol):
         self._unanswered = 0
         self._peer_reads = True
         self._is_reading = True
-        self._is_closing = False
+        self._is_closing = False  # nothing more is read, but what was read is answered
+        self._is_over = False  # nothing more is answered, but what has been answered is sent
+        self._has_progressed = False
         self._half_request_timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
 
@@ -58,19 +66,17 @@ class Connection(asyncio.Protocol):
         try:
             peer = peer_credentials(transport.get_extra_info("socket"))
         except OSError:
-            self._abort()
+            self.abort()
             return
         if not self._rules.is_welcome(peer):
-            self._abort()
+            self.abort()
         elif self._dialogue.greeting:
             self._transport.write(self._dialogue.greeting)
 
     def data_received(self, data: bytes) -> None:
         """Answer what has arrived in full."""
-        if self._is_closing:
-            return
-        self._dialogue.feed(data)
-        self._answer_what_is_complete()
+        if not self._is_closing:
+            self._answer_what_is_complete(data)
 
     def eof_received(self) -> bool:
         """Answer what a peer asked before it ended its side, and keep the other open for that."""
@@ -80,8 +86,8 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Stop reading from a peer that does not read, and give it a deadline."""
         self._peer_reads = False
-        self._write_timer = self._loop.call_later(self._rules.deadlines.write, self._give_up_writing)
-        self._hold_or_resume_reading()
+        self._start_write_timer()
+        self._adjust_reading()
 
     def resume_writing(self) -> None:
         """Go on with a peer that reads again."""
@@ -103,31 +109,50 @@ class Connection(asyncio.Protocol):
         if not self._is_closing:
             self._finish()
 
-    def _answer_what_is_complete(self) -> None:
+    def abort(self) -> None:
+        """Close at once, whatever has not been answered or sent."""
+        self._is_closing = self._is_over = True
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _answer_what_is_complete(self, data: bytes = b"") -> None:
         if self._transport is None:
             return
-        answers: list[bytes] = []
+        try:
+            if data:
+                self._dialogue.feed(data)
+            self._take_requests(self._transport)
+        except EndOfDialogue:
+            self._is_over = True
+        except ProtocolError as error:
+            _log.warning("closing a connection: %s", error)
+            self._is_over = True
+        except Exception as error:  # noqa: BLE001 - a defect, logged; the client must not wait for ever
+            self._end_for_defect(error)
+        self._after_answering()
+
+    def _take_requests(self, transport: asyncio.Transport) -> None:
+        batch = bytearray()
         try:
             while self._may_take_another():
                 answer = self._dialogue.next_answer()
                 if answer is None:
                     break
+                self._has_progressed = True
                 if isinstance(answer, Deferred):
                     self._await(answer)
-                else:
-                    answers.append(answer)
-        except EndOfDialogue:
-            self._is_closing = True
-        except ProtocolError as error:
-            _log.warning("closing a connection: %s", error)
-            self._is_closing = True
-        if answers:
-            self._transport.write(answers[0] if len(answers) == 1 else b"".join(answers))
-        self._after_answering()
+                    continue
+                batch += answer
+                if len(batch) >= _BATCH_SIZE:
+                    full, batch = batch, bytearray()
+                    transport.write(full)
+        finally:
+            if batch:
+                transport.write(batch)
 
     def _may_take_another(self) -> bool:
         limit = 1 if self._dialogue.in_order else _UNANSWERED_MAX
-        return self._unanswered < limit and self._peer_reads
+        return self._unanswered < limit and self._peer_reads and not self._is_over
 
     def _await(self, answer: Deferred) -> None:
         self._unanswered += 1
@@ -135,58 +160,73 @@ class Connection(asyncio.Protocol):
 
     def _send_deferred(self, answer: Deferred, result: "asyncio.Future[object]") -> None:
         self._unanswered -= 1
-        failed = result.cancelled() or result.exception() is not None
-        if self._transport is None:
-            return
-        if failed:
-            _log.error("a request could not be answered; closing its connection")
-            self._abort()
-            return
-        self._transport.write(answer.encode(result.result()))
+        try:
+            encoded = answer.encode(result.result())
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - as above
+            self._end_for_defect(error)
+        else:
+            if self._transport is not None:
+                self._transport.write(encoded)
         self._answer_what_is_complete()
 
+    def _end_for_defect(self, error: BaseException) -> None:
+        # Without the error's own words: they might quote a session, a seed or a key.
+        frames = traceback.extract_tb(error.__traceback__)[-_FRAMES_SHOWN:]
+        places = ", ".join(f"{PurePath(each.filename).name}:{each.lineno}" for each in frames)
+        _log.error(
+            "closing a connection: a request could not be answered: %s at %s", type(error).__name__, places
+        )
+        self._is_over = True
+
     def _after_answering(self) -> None:
-        if self._is_closing:
+        if self._is_closing or self._is_over:
             self._finish()
+        else:
+            self._adjust_reading()
+
+    def _adjust_reading(self) -> None:
+        if self._transport is None or self._is_closing:
             return
-        self._hold_or_resume_reading()
-        if not self._dialogue.is_mid_request:
+        should_read = self._may_take_another()
+        if should_read != self._is_reading:
+            self._is_reading = should_read
+            if should_read:
+                self._transport.resume_reading()
+            else:
+                self._transport.pause_reading()
+        self._time_half_request(is_expected=should_read and self._dialogue.is_mid_request)
+
+    def _time_half_request(self, *, is_expected: bool) -> None:
+        # Each request that is completed gives the next one its full time: a client that keeps
+        # sending may have a half one under way whenever we look.
+        if self._has_progressed or not is_expected:
             self._cancel_half_request_timer()
-        elif self._half_request_timer is None:
+        self._has_progressed = False
+        if is_expected and self._half_request_timer is None:
             self._half_request_timer = self._loop.call_later(
                 self._rules.deadlines.half_request, self._give_up_reading
             )
 
-    def _hold_or_resume_reading(self) -> None:
-        if self._transport is None or self._is_closing:
-            return
-        should_read = self._may_take_another()
-        if should_read == self._is_reading:
-            return
-        self._is_reading = should_read
-        if should_read:
-            self._transport.resume_reading()
-        else:
-            self._transport.pause_reading()
-
     def _finish(self) -> None:
         self._is_closing = True
+        self._cancel_half_request_timer()
         # Requests may still wait behind an unread answer; the write deadline bounds that.
         if self._transport is not None and self._unanswered == 0 and self._peer_reads:
             self._transport.close()
+            if self._transport.get_write_buffer_size() > 0:
+                self._start_write_timer()
 
     def _give_up_reading(self) -> None:
         _log.warning("closing a connection: half a request, and then nothing for too long")
-        self._abort()
+        self.abort()
 
     def _give_up_writing(self) -> None:
         _log.warning("closing a connection: the client does not read its answers")
-        self._abort()
+        self.abort()
 
-    def _abort(self) -> None:
-        self._is_closing = True
-        if self._transport is not None:
-            self._transport.abort()
+    def _start_write_timer(self) -> None:
+        if self._write_timer is None:
+            self._write_timer = self._loop.call_later(self._rules.deadlines.write, self._give_up_writing)
 
     def _cancel_half_request_timer(self) -> None:
         if self._half_request_timer is not None:

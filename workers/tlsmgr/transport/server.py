@@ -46,6 +46,7 @@ class SocketServer:
         self._connections: set[Connection] = set()
         self._server: asyncio.Server | None = None
         self._all_closed = asyncio.Event()
+        self._is_draining = False
         self._rules = Rules(
             make_dialogue=make_dialogue,
             is_welcome=self._is_welcome,
@@ -68,6 +69,7 @@ class SocketServer:
 
     async def drain(self, deadline: float) -> None:
         """Accept no more, answer every request that was read, and close within ``deadline`` seconds."""
+        self._is_draining = True
         self._stop_accepting()
         for connection in tuple(self._connections):
             connection.drain()
@@ -77,10 +79,19 @@ class SocketServer:
                 await asyncio.wait_for(self._all_closed.wait(), deadline)
             except TimeoutError:
                 _log.warning("%d connections did not end in %g s", len(self._connections), deadline)
+                self._abort_all()
+
+    def _abort_all(self) -> None:
+        for connection in tuple(self._connections):
+            connection.abort()
 
     def _stop_accepting(self) -> None:
         # The file goes first: a client that comes now finds nobody, rather than a queue that nobody serves.
-        self._listener.remove()
+        try:
+            self._listener.remove()
+        except OSError as error:
+            # The next server finds a stale file, and replaces it; here are requests to be answered.
+            _log.warning("cannot remove %s: %s", self._listener.path, error.strerror)
         if self._server is not None:
             self._server.close()
 
@@ -99,6 +110,9 @@ class SocketServer:
 
     def _opened(self, connection: Connection) -> None:
         self._connections.add(connection)
+        if self._is_draining:
+            # It was accepted in the very turn in which draining began.
+            asyncio.get_running_loop().call_soon(connection.drain)
 
     def _closed(self, connection: Connection) -> None:
         self._connections.discard(connection)

@@ -1,8 +1,12 @@
 """Listening UNIX sockets: taking over a stale path, and never anybody else's."""
 
+import errno
+import fcntl
 import os
 import socket
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,14 +28,20 @@ class ListeningSocket:
     identity: tuple[int, int]
 
     def remove(self) -> None:
-        """Close the socket, and remove its file unless somebody else's has taken its place."""
-        self.socket.close()
+        """Close the socket, and remove its file unless somebody else's has taken its place.
+
+        Raises:
+            OSError: The file cannot be removed; the socket is closed.
+        """
+        # The file first: once closed, another server may replace it, even by one of the same inode number.
         try:
             found = self.path.lstat()
+            if (found.st_dev, found.st_ino) == self.identity:
+                self.path.unlink()
         except FileNotFoundError:
-            return
-        if (found.st_dev, found.st_ino) == self.identity:
-            self.path.unlink(missing_ok=True)
+            pass
+        finally:
+            self.socket.close()
 
 
 def listen(path: Path, *, mode: int) -> ListeningSocket:
@@ -49,10 +59,23 @@ def listen(path: Path, *, mode: int) -> ListeningSocket:
             " choose a shorter directory"
         )
     try:
-        _remove_stale(path)
-        return _bind(path, mode)
+        with _locked(path.parent):
+            _remove_stale(path)
+            return _bind(path, mode)
     except OSError as error:
         raise HostError(f"cannot listen on {path}: {error.strerror}") from error
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    # Two that start together would both find a stale file, and the later one would remove the
+    # live socket of the other; so would one that looks between another's bind and listen.
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _remove_stale(path: Path) -> None:
@@ -77,6 +100,11 @@ def _is_live(path: Path) -> bool:
         except (BlockingIOError, TimeoutError):
             # A full backlog: somebody listens, however busy.
             return True
+        except OSError as error:
+            if error.errno == errno.EPROTOTYPE:
+                # Somebody's, though not of streams.
+                return True
+            raise
     return True
 
 
