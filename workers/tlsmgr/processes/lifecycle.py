@@ -23,6 +23,7 @@ from tlsmgr.errors import ConfigurationError, ExitCode, HostError, TlsmgrError
 from tlsmgr.processes.logs import log_to
 from tlsmgr.processes.pid_file import PidFile
 from tlsmgr.processes.privileges import act_as, become, enter_jail, forbid_core_dumps
+from tlsmgr.processes.users import check_users
 from tlsmgr.processes.watchdog import Watchdog
 
 _log = logging.getLogger(__name__)
@@ -130,14 +131,16 @@ def _set_log(settings: Settings, launch: LaunchOptions) -> None:
 def _live(kind: WorkerKind, settings: Settings, load: LoadSettings, launch: LaunchOptions) -> None:
     for warning in settings.warnings:
         _log.warning("%s", warning)
+    check_users(settings)
     os.umask(0o077)
-    forbid_core_dumps()
     worker = kind.make(settings)
     worker.open_privileged()
     if launch.chroot:
         act_as(settings.mail_owner)
     else:
         become(settings.mail_owner)
+    # After the change of user, at which the kernel sets the flag to its own default.
+    forbid_core_dumps()
     make_private_directory(settings.tlsmgr_run_directory)
     pid_file = PidFile.claim(settings.tlsmgr_run_directory / f"{kind.name}.pid")
     try:
@@ -176,6 +179,7 @@ async def _serve(
         if launch.chroot:
             worker.enter_jail(settings.queue_directory)
             enter_jail(settings.queue_directory, settings.mail_owner)
+            forbid_core_dumps()
         _log.info("%s is ready", kind.name)
         await stopping.wait()
     finally:
@@ -195,6 +199,7 @@ def _on_stop_signal(stopping: asyncio.Event) -> None:
 def _reload(worker: Worker, started_with: Settings, load: LoadSettings, launch: LaunchOptions) -> None:
     try:
         settings = load()
+        check_users(settings)
         worker.reconfigure(settings)
     except TlsmgrError as error:
         _log.error("keeping the former configuration: %s", error)
