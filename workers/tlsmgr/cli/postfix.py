@@ -2,7 +2,10 @@
 
 import argparse
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 from tlsmgr.cli.options import Verbs, add_verb, settings_of
 from tlsmgr.config.settings import Settings
@@ -10,6 +13,8 @@ from tlsmgr.errors import ExitCode
 from tlsmgr.hookup.checks import PARAMETER, all_checks, socket_path
 from tlsmgr.hookup.former_value import FormerValue
 from tlsmgr.hookup.postconf import Postconf
+
+LoadSettings: TypeAlias = Callable[[], Settings]
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -25,11 +30,12 @@ def add_verbs(verbs: Verbs) -> None:
 
 def _postfix(options: argparse.Namespace) -> ExitCode:
     directory: Path = options.config_directory
-    return _ACTIONS[options.action](directory, settings_of(options), Postconf(directory))
+    return _ACTIONS[options.action](directory, partial(settings_of, options), Postconf(directory))
 
 
-def _status(directory: Path, settings: Settings, postconf: Postconf) -> ExitCode:
+def _status(directory: Path, load: LoadSettings, postconf: Postconf) -> ExitCode:
     del directory  # postconf knows it
+    settings = load()
     name = postconf.value(PARAMETER)
     uses_ours = name == settings.tlsmgr_service_name
     _say(f"Postfix uses {PARAMETER} = {name}: {'our socket' if uses_ours else 'not our socket'}")
@@ -38,7 +44,8 @@ def _status(directory: Path, settings: Settings, postconf: Postconf) -> ExitCode
     return ExitCode.OK if passed and uses_ours else ExitCode.NOT_DONE
 
 
-def _enable(directory: Path, settings: Settings, postconf: Postconf) -> ExitCode:
+def _enable(directory: Path, load: LoadSettings, postconf: Postconf) -> ExitCode:
+    settings = load()
     if not _all_pass(settings, postconf):
         _say("nothing was changed")
         return ExitCode.NOT_DONE
@@ -54,10 +61,11 @@ def _enable(directory: Path, settings: Settings, postconf: Postconf) -> ExitCode
     return ExitCode.OK
 
 
-def _disable(directory: Path, settings: Settings, postconf: Postconf) -> ExitCode:
+def _disable(directory: Path, load: LoadSettings, postconf: Postconf) -> ExitCode:
+    # The way back is not to depend on a configuration that may be why somebody wants to go back.
     current = postconf.explicit_value(PARAMETER)
     saved = FormerValue.load(directory)
-    if saved is None and current != settings.tlsmgr_service_name:
+    if saved is None and current != load().tlsmgr_service_name:
         _say(f"nothing to change: Postfix uses {PARAMETER} = {postconf.value(PARAMETER)}")
         return ExitCode.OK
     former = saved.value if saved is not None else None

@@ -8,6 +8,8 @@ from typing import Self
 from tlsmgr.errors import HostError
 
 _NAME = "tlsmgr.former_service_name"
+_SET = "set"
+_UNSET = "unset"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,15 +27,16 @@ class FormerValue:
             return None
         except OSError as error:
             raise HostError(f"cannot read {directory / _NAME}: {error.strerror}") from error
-        value = text.rstrip("\n")
-        return cls(value=value or None)
+        word, _, value = text.rstrip("\n").partition(" ")
+        return cls(value=value if word == _SET else None)
 
     def save(self, directory: Path) -> None:
         """Keep the value in the configuration directory, replaced in one step."""
         path = directory / _NAME
         temporary = path.with_name(f"{_NAME}.{os.getpid()}")
         try:
-            temporary.write_text(f"{self.value or ''}\n", encoding="utf-8")
+            text = _UNSET if self.value is None else f"{_SET} {self.value}"
+            temporary.write_text(f"{text}\n", encoding="utf-8")
             temporary.replace(path)
         except OSError as error:
             raise HostError(f"cannot write {path}: {error.strerror}") from error
