@@ -12,12 +12,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import pytest
-
 from tests.processes.waiting import wait_for
 from tlsmgr.client import Client
 from tlsmgr.errors import ProtocolError, ServerUnavailableError
-from tlsmgr.processes.logs import SYSLOG_SOCKET
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 COMMAND = Path(sys.executable).parent / "tlsmgr"
@@ -117,7 +114,7 @@ class Sandbox:
 
 
 class RunningWorker:
-    """A real worker, as a process."""
+    """A real worker, as a process that logs to a file (-V), also where there is a syslog socket."""
 
     def __init__(
         self, name: str, sandbox: Sandbox, options: tuple[str, ...], environment: Mapping[str, str]
@@ -127,7 +124,7 @@ class RunningWorker:
         self._log = sandbox.root / f"{name}.{len(sandbox.workers)}.log"
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own command
-                [COMMAND, "serve", name, *options],
+                [COMMAND, "serve", name, "-V", *options],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -139,8 +136,6 @@ class RunningWorker:
     @property
     def log(self) -> str:
         """What the worker has logged."""
-        if SYSLOG_SOCKET.is_socket():
-            pytest.skip("this host has a syslog socket, so that the workers do not log to stderr")
         return self._log.read_text(errors="replace")
 
     def wait_until_ready(self) -> None:

@@ -1,0 +1,60 @@
+"""Sessions whose time is over: swept and logged, and never given out before that."""
+
+import time
+
+from tests.processes.sandbox import Sandbox
+from tlsmgr.messages import CacheType
+from tlsmgr.storage.sessions import Put, SessionStore
+
+_EXPIRED, _FRESH = 60, 3
+
+
+def _plant(sandbox: Sandbox) -> None:
+    """Save sessions, most of them so long ago that their time is over."""
+    now = time.time()
+    old = [(b"old%d" % number, now - 7200) for number in range(_EXPIRED)]
+    new = [(b"new%d" % number, now) for number in range(_FRESH)]
+    with SessionStore(sandbox.data / "smtpd_scache", checkpoints=False, lock_wait=2.0) as store:
+        store.apply(
+            [
+                Put(cache_id=cache_id, session=b"s", stored_at=stored, expires_at=stored + 3600)
+                for cache_id, stored in (*old, *new)
+            ]
+        )
+
+
+def test_is_swept_at_the_start_and_logged(sandbox: Sandbox) -> None:
+    """A sweep tells in Postfix's words how many entries it kept and removed."""
+    _plant(sandbox)
+
+    sweeper = sandbox.start("expiry-sweeper")
+
+    sweeper.wait_for_log(f"cache smtpd full cleanup: retained={_FRESH} dropped={_EXPIRED} entries")
+    sweeper.wait_for_log("cache lmtp full cleanup: retained=0 dropped=0 entries")
+
+
+def test_is_swept_when_asked(sandbox: Sandbox) -> None:
+    """The verb sweep removes what has expired by now, and prints the same line."""
+    sweeper = sandbox.start("expiry-sweeper")
+    for cache in ("smtpd", "smtp", "lmtp"):
+        sweeper.wait_for_log(f"cache {cache} full cleanup")
+    _plant(sandbox)
+
+    done = sandbox.command("sweep")
+
+    assert done.returncode == 0, done.stderr
+    line = f"cache smtpd full cleanup: retained={_FRESH} dropped={_EXPIRED} entries"
+    assert line in done.stdout.decode().splitlines()
+    assert line in sweeper.log
+
+
+def test_is_not_found_though_nobody_swept(sandbox: Sandbox) -> None:
+    """The cache server gives no expired entry out, while it is still in the store."""
+    sandbox.start("cache-server")
+    _plant(sandbox)
+
+    with sandbox.client() as client:
+        assert client.lookup(CacheType.SMTPD, b"old0") is None
+        assert client.lookup(CacheType.SMTPD, b"new0") == b"s"
+    with SessionStore(sandbox.data / "smtpd_scache", checkpoints=False) as store:
+        assert store.count() == _EXPIRED + _FRESH
