@@ -48,6 +48,7 @@ class SeedReserve:
         self._block_size = _BLOCK_SIZE_MIN
         self._served = 0
         self._is_late = False
+        self._reason = ""
         self._waiting: list[tuple[int, asyncio.Future[SeedReply]]] = []
         self._fetching: asyncio.Task[None] | None = None
         self._late_timer: asyncio.TimerHandle | None = None
@@ -75,7 +76,7 @@ class SeedReserve:
 
     def close(self) -> None:
         """Answer who still waits, wipe the block, and stop fetching."""
-        self._serve_from_kernel()
+        self._serve_from_kernel("the cache server ends")
         self._wipe()
         if self._fetching is not None:
             self._fetching.cancel()
@@ -140,13 +141,14 @@ class SeedReserve:
         self._cancel_late_timer()
         waiting, self._waiting = self._waiting, []
         self._is_late = True
-        if waiting:
-            self._trouble.warning("prng", "%s: seeds come from the kernel's generator meanwhile", reason)
+        self._reason = reason
         for size, reply in waiting:
             if not reply.done():
                 reply.set_result(self._kernel_seed(size))
 
     def _kernel_seed(self, size: int) -> SeedReply:
+        # Here, where it happens: a block fetched ahead may have failed while nobody waited.
+        self._trouble.warning("prng", "%s: seeds come from the kernel's generator meanwhile", self._reason)
         self.figures.kernel += 1
         return SeedReply(status=Status.OK, seed=os.urandom(size))
 
