@@ -114,8 +114,9 @@ class AsyncClient:
                     try:
                         return await channel.respond(method, params)
                     except ServerUnavailableError:
+                        if channel.was_closed:
+                            raise
                         # It ended with the server it led to: once more on a new one.
-                        self.close()
                 return await (await self._connected()).respond(method, params)
         except TimeoutError:
             raise ServerUnavailableError(f"{self.path}: no answer within {self._timeout:g} s") from None
@@ -146,14 +147,16 @@ class _Channel(asyncio.Protocol):
         self._waiting: dict[int, asyncio.Future[rpc.Response]] = {}
         self._message_id = 0
         self._transport: asyncio.WriteTransport | None = None
+        self.was_closed = False
 
     @property
     def is_open(self) -> bool:
         return self._transport is not None
 
     def close(self) -> None:
-        if self._transport is not None:
-            self._transport.close()
+        """End it on our side: whoever waits on it is told at once, and does not try another."""
+        self.was_closed = True
+        self._end(self._ended("the client closed the connection"))
 
     async def respond(self, method: str, params: tuple[object, ...]) -> rpc.Response:
         if self._transport is None:
@@ -184,12 +187,13 @@ class _Channel(asyncio.Protocol):
         del exc  # how the connection ended makes no difference to who waits
         self._end(self._ended())
 
-    def _ended(self) -> ServerUnavailableError:
-        return ServerUnavailableError(f"{self._path}: the server ended the connection")
+    def _ended(self, how: str = "the server ended the connection") -> ServerUnavailableError:
+        return ServerUnavailableError(f"{self._path}: {how}")
 
     def _end(self, error: ProtocolError | ServerUnavailableError) -> None:
-        self.close()
-        self._transport = None
+        if self._transport is not None:
+            self._transport.close()
+            self._transport = None
         for waiting in self._waiting.values():
             if not waiting.done():
                 waiting.set_exception(error)

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from tlsmgr.client import replies
-from tlsmgr.errors import ServerUnavailableError
+from tlsmgr.errors import ProtocolError, ServerUnavailableError
 from tlsmgr.messages import (
     CacheType,
     DeleteRequest,
@@ -107,12 +107,18 @@ class Client:
                 return self._exchange(self._socket, message, deadline)
             except (ServerUnavailableError, OSError):
                 self.close()
+            except ProtocolError:
+                # What follows on this connection makes no sense either; the next call opens another.
+                self.close()
+                raise
         try:
             return self._exchange(self._connect(deadline), message, deadline)
+        except TimeoutError:
+            self.close()
+            raise self._late() from None
         except OSError as error:
             self.close()
-            reason = error.strerror or "it did not answer in time"
-            raise ServerUnavailableError(f"{self._path}: {reason}") from error
+            raise ServerUnavailableError(f"{self._path}: {error.strerror or error}") from error
         except Exception:
             self.close()
             raise
@@ -141,5 +147,8 @@ class Client:
     def _bound(self, connected: socket.socket, deadline: float) -> None:
         left = deadline - time.monotonic()
         if left <= 0:
-            raise ServerUnavailableError(f"{self._path}: no answer within {self._timeout:g} s")
+            raise self._late()
         connected.settimeout(left)
+
+    def _late(self) -> ServerUnavailableError:
+        return ServerUnavailableError(f"{self._path}: no answer within {self._timeout:g} s")
