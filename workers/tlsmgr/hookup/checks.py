@@ -67,7 +67,7 @@ def _version_numbers(text: str) -> tuple[int, ...]:
 
 def _same_queue(settings: Settings, postconf: Postconf) -> Check:
     theirs = postconf.value("queue_directory")
-    if theirs != str(settings.queue_directory):
+    if Path(theirs) != settings.queue_directory:
         return Check(
             passed=False,
             text=f"queue_directory is {settings.queue_directory} for tlsmgr but {theirs} for Postfix;"

@@ -64,30 +64,36 @@ class CommitQueue:
         self._is_scheduled = False
         group = [self._waiting.popleft() for _ in range(min(len(self._waiting), _CHANGES_PER_TRANSACTION))]
         pause = 0.0
+        outcomes = [False] * len(group)
         try:
             outcomes = self._store.apply([each.change for each in group])
+            self._trouble.recovered("store", "the session store works again")
         except StoreBusyError as error:
-            self._put_back(group, error)
+            group = self._put_back(group, error)
+            outcomes = [False] * len(group)
             pause = _BUSY_PAUSE_SECONDS
         except StoreError as error:
             self._trouble.warning("store", "%s", error)
-            _answer(group, [False] * len(group))
-        else:
-            self._trouble.recovered("store", "the session store works again")
+        finally:
+            # Also when a defect shows itself: it goes on to the loop, which logs it.
             _answer(group, outcomes)
+            self._schedule_rest(pause)
+
+    def _schedule_rest(self, pause: float) -> None:
         if self._waiting:
             self._is_scheduled = True
             self._loop.call_later(pause, self._commit)
         else:
             self._idle.set()
 
-    def _put_back(self, group: list[_Waiting], error: StoreBusyError) -> None:
+    def _put_back(self, group: list[_Waiting], error: StoreBusyError) -> list[_Waiting]:
+        """Return those whose time is over; the others are first again in their order."""
         now = self._loop.time()
         late = [each for each in group if each.deadline <= now]
         if late:
             self._trouble.warning("store", "%s", error)
-            _answer(late, [False] * len(late))
         self._waiting.extendleft(each for each in reversed(group) if each.deadline > now)
+        return late
 
 
 def _answer(group: list[_Waiting], outcomes: list[bool]) -> None:

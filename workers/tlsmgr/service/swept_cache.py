@@ -15,6 +15,8 @@ _log = logging.getLogger(__name__)
 # The cache server's updates go between two steps; it waits 3.6 ms in the worst of a hundred cases.
 _PAUSE_SECONDS = 0.002
 _REOPEN_SECONDS = 5.0
+# Whoever asked for a sweep waits; a lock that is held for so long is no update's.
+_BUSY_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,10 +96,14 @@ class SweptCache:
             self._store = None
 
     async def _step(self, store: SessionStore, now: float) -> int:
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + _BUSY_SECONDS
         while True:
             try:
                 removed = store.remove_expired(now, SWEEP_STEP)
             except StoreBusyError:
+                if loop.time() >= give_up_at:
+                    raise
                 await asyncio.sleep(_PAUSE_SECONDS)
             else:
                 for cache_id in removed:
