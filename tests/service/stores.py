@@ -1,0 +1,46 @@
+"""A real store that can be told to fail, and settings for a cache over it."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from tlsmgr.config.caches import CacheSettings
+from tlsmgr.messages import CacheType
+from tlsmgr.storage.sessions import Change, SessionStore
+
+
+class TroubledStore(SessionStore):
+    """Raises ``trouble`` in place of a change while it is set; remembers the sizes of its transactions."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory, checkpoints=True)
+        self.trouble: Exception | None = None
+        self.transactions: list[int] = []
+
+    def apply(self, changes: Sequence[Change]) -> list[bool]:
+        """Make all changes, or raise."""
+        if self.trouble is not None:
+            raise self.trouble
+        self.transactions.append(len(changes))
+        return super().apply(changes)
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Hold the store's write lock, as another process would."""
+    with closing(sqlite3.connect(directory / "cache.db", isolation_level=None, timeout=0)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+def settings(*, timeout: int = 3600, logs: bool = False) -> CacheSettings:
+    """Return the settings of an smtpd cache; its database is the opener's business."""
+    return CacheSettings(
+        cache_type=CacheType.SMTPD,
+        database=None,
+        timeout=timeout,
+        loglevel=2 if logs else 0,
+        logs_cache_events=logs,
+    )

@@ -1,0 +1,166 @@
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+import uvloop
+
+from tests.service.stores import TroubledStore, locked
+from tlsmgr.errors import Status, StoreError
+from tlsmgr.messages import StatusReply
+from tlsmgr.service.commit_queue import CommitQueue
+from tlsmgr.storage.sessions import Change, Put, Remove
+
+OK, NOT_DONE = StatusReply(status=Status.OK), StatusReply(status=Status.NOT_DONE)
+REMOVE = Remove(cache_id=b"id")
+
+
+def _put(session: bytes = b"session", cache_id: bytes = b"id") -> Put:
+    return Put(cache_id=cache_id, session=session, stored_at=0.0, expires_at=1000.0)
+
+
+def _with_queue(directory: Path, work: Callable[[CommitQueue, TroubledStore], Awaitable[None]]) -> None:
+    async def run() -> None:
+        with TroubledStore(directory / "store") as store:
+            await work(CommitQueue(store), store)
+
+    uvloop.run(run())
+
+
+def test_changes_of_one_turn_share_a_transaction(tmp_path: Path) -> None:
+    """What came together is committed together, and what comes later is not held back for it."""
+
+    async def work(queue: CommitQueue, store: TroubledStore) -> None:
+        replies = [queue.submit(_put(cache_id=bytes([each]))) for each in range(20)]
+        assert not any(reply.done() for reply in replies)
+        assert await asyncio.gather(*replies) == [OK] * 20
+        assert await queue.submit(_put()) == OK
+        assert store.transactions == [20, 1]
+
+    _with_queue(tmp_path, work)
+
+
+def test_a_crowd_is_committed_in_several_transactions(tmp_path: Path) -> None:
+    """The loop gets its turn between them, and nobody is forgotten."""
+
+    async def work(queue: CommitQueue, store: TroubledStore) -> None:
+        replies = [queue.submit(_put(cache_id=each.to_bytes(2, "big"))) for each in range(500)]
+        assert await asyncio.gather(*replies) == [OK] * 500
+        assert len(store.transactions) > 1
+        assert store.count() == 500
+
+    _with_queue(tmp_path, work)
+
+
+def test_what_was_acknowledged_is_in_the_store(tmp_path: Path) -> None:
+    """Another connection finds it as soon as the reply is there."""
+
+    async def work(queue: CommitQueue, _store: TroubledStore) -> None:
+        assert await queue.submit(_put()) == OK
+        with TroubledStore(tmp_path / "store") as other:
+            assert other.lookup(b"id", 1.0, 3600) == b"session"
+
+    _with_queue(tmp_path, work)
+
+
+def test_changes_keep_their_order(tmp_path: Path) -> None:
+    """The last of several changes to one id is the one that holds."""
+
+    async def work(queue: CommitQueue, store: TroubledStore) -> None:
+        changes: list[Change] = [REMOVE, _put(b"1"), REMOVE, REMOVE, _put(b"2"), _put(b"3")]
+        replies = await asyncio.gather(*(queue.submit(change) for change in changes))
+        assert replies == [NOT_DONE, OK, OK, NOT_DONE, OK, OK]
+        assert store.lookup(b"id", 1.0, 3600) == b"3"
+
+    _with_queue(tmp_path, work)
+
+
+def test_a_busy_store_is_tried_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A short lock costs time only, and the order is kept through it."""
+
+    async def work(queue: CommitQueue, store: TroubledStore) -> None:
+        with locked(tmp_path / "store"):
+            first = [queue.submit(_put(b"1")), queue.submit(REMOVE)]
+            for _ in range(3):
+                await asyncio.sleep(0)
+            last = queue.submit(_put(b"2"))
+            assert not any(reply.done() for reply in first)
+        assert await asyncio.gather(*first, last) == [OK, OK, OK]
+        assert store.lookup(b"id", 1.0, 3600) == b"2"
+
+    _with_queue(tmp_path, work)
+    assert not caplog.records
+
+
+def test_a_store_that_stays_busy_is_not_waited_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """After a second everybody is told that nothing was saved, and then nothing is."""
+
+    async def work(queue: CommitQueue, store: TroubledStore) -> None:
+        with locked(tmp_path / "store"):
+            async with asyncio.timeout(2.0):
+                replies = await asyncio.gather(*(queue.submit(_put()) for _ in range(200)))
+        assert replies == [NOT_DONE] * 200
+        await queue.drain()
+        assert store.count() == 0
+
+    _with_queue(tmp_path, work)
+    assert len(caplog.records) == 1
+
+
+def test_a_failing_store_is_answered_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """NOT_DONE at once, one warning, and a line when it works again."""
+    caplog.set_level("INFO")
+
+    async def work(queue: CommitQueue, store: TroubledStore) -> None:
+        store.trouble = StoreError("the disk is full")
+        for _ in range(2):
+            assert await asyncio.gather(*(queue.submit(each) for each in (_put(), REMOVE))) == [NOT_DONE] * 2
+        store.trouble = None
+        assert await queue.submit(_put()) == OK
+
+    _with_queue(tmp_path, work)
+    assert [record.getMessage() for record in caplog.records] == [
+        "the disk is full",
+        "the session store works again",
+    ]
+
+
+def test_a_defect_answers_everybody(tmp_path: Path) -> None:
+    """An error that nobody foresaw reaches the loop's handler, and leaves no client waiting."""
+
+    async def work(queue: CommitQueue, store: TroubledStore) -> None:
+        seen: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: seen.append(context["exception"]))
+        store.trouble = ValueError("defect")
+        replies = [queue.submit(_put()) for _ in range(200)]
+        async with asyncio.timeout(1.0):
+            assert await asyncio.gather(*replies) == [NOT_DONE] * 200
+            await queue.drain()
+        assert set(seen) == {store.trouble}
+        store.trouble = None
+        assert await queue.submit(_put()) == OK
+
+    _with_queue(tmp_path, work)
+
+
+def test_drain_waits_for_everything(tmp_path: Path) -> None:
+    """Afterwards each change that was submitted has its answer."""
+
+    async def work(queue: CommitQueue, _store: TroubledStore) -> None:
+        await queue.drain()
+        replies = [queue.submit(_put()) for _ in range(300)]
+        await queue.drain()
+        assert [reply.result() for reply in replies] == [OK] * 300
+
+    _with_queue(tmp_path, work)
+
+
+def test_a_client_that_went_away_spoils_nothing(tmp_path: Path) -> None:
+    """A reply that was cancelled is skipped; its neighbours get theirs."""
+
+    async def work(queue: CommitQueue, _store: TroubledStore) -> None:
+        gone, stays = queue.submit(_put()), queue.submit(_put())
+        gone.cancel()
+        assert await stays == OK
+
+    _with_queue(tmp_path, work)

@@ -1,0 +1,207 @@
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+import uvloop
+
+from tests.service.stores import TroubledStore, settings
+from tests.transport.lines import until
+from tlsmgr.errors import Status, StoreError
+from tlsmgr.messages import (
+    CacheType,
+    DeleteRequest,
+    LookupReply,
+    LookupRequest,
+    PolicyReply,
+    StatusReply,
+    UpdateRequest,
+)
+from tlsmgr.service import session_cache
+from tlsmgr.service.session_cache import SessionCache, printable
+
+SMTPD = CacheType.SMTPD
+LOOKUP = LookupRequest(cache_type=SMTPD, cache_id=b"id")
+UPDATE = UpdateRequest(cache_type=SMTPD, cache_id=b"id", session=b"SESSIONSECRET")
+DELETE = DeleteRequest(cache_type=SMTPD, cache_id=b"id")
+OK, NOT_DONE = StatusReply(status=Status.OK), StatusReply(status=Status.NOT_DONE)
+FOUND = LookupReply(status=Status.OK, session=b"SESSIONSECRET")
+MISSED = LookupReply(status=Status.NOT_DONE)
+
+
+class Clock:
+    """Says what time it is told."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.now
+
+
+def _ignore(_session: bytes) -> None:
+    """Stand for who is told of sessions."""
+
+
+def _with_cache(
+    directory: Path, work: Callable[[SessionCache, Clock], Awaitable[None]], *, logs: bool = False
+) -> None:
+    async def run() -> None:
+        clock = Clock()
+        cache = SessionCache(settings(logs=logs), lambda: TroubledStore(directory / "store"), clock, _ignore)
+        await work(cache, clock)
+        await cache.close()
+
+    uvloop.run(run())
+
+
+async def _status(answer: StatusReply | asyncio.Future[StatusReply]) -> StatusReply:
+    return answer if isinstance(answer, StatusReply) else await answer
+
+
+def test_what_was_saved_is_found_until_it_is_deleted(tmp_path: Path) -> None:
+    """And each of these steps is counted."""
+
+    async def work(cache: SessionCache, _clock: Clock) -> None:
+        assert cache.lookup(LOOKUP) == MISSED
+        assert await _status(cache.update(UPDATE)) == OK
+        assert cache.lookup(LOOKUP) == FOUND
+        assert cache.contents()["entries"] == 1
+        assert await _status(cache.delete(DELETE)) == OK
+        assert await _status(cache.delete(DELETE)) == NOT_DONE
+        assert cache.lookup(LOOKUP) == MISSED
+        figures = cache.figures
+        assert (figures.hits, figures.misses, figures.updates, figures.deletes) == (1, 2, 1, 2)
+
+    _with_cache(tmp_path, work)
+
+
+def test_an_entry_is_never_served_after_its_time(tmp_path: Path) -> None:
+    """Neither after the timeout that it was saved with, nor after a present one that is lower."""
+
+    async def work(cache: SessionCache, clock: Clock) -> None:
+        await _status(cache.update(UPDATE))
+        clock.now = 1000.0 + 3599.9
+        assert cache.lookup(LOOKUP) == FOUND
+        cache.use(settings(timeout=120))
+        assert cache.lookup(LOOKUP) == MISSED
+        cache.use(settings(timeout=86400))
+        clock.now = 1000.0 + 3600.0
+        assert cache.lookup(LOOKUP) == MISSED
+
+    _with_cache(tmp_path, work)
+
+
+def test_other_settings_change_the_policy_of_the_same_store(tmp_path: Path) -> None:
+    """What was saved before is still there."""
+
+    async def work(cache: SessionCache, _clock: Clock) -> None:
+        await _status(cache.update(UPDATE))
+        cache.use(settings(timeout=7200))
+        assert cache.policy == PolicyReply(status=Status.OK, cachable=True, timeout=7200)
+        assert cache.lookup(LOOKUP) == FOUND
+
+    _with_cache(tmp_path, work)
+
+
+def test_a_disabled_cache_refuses_all_but_the_policy() -> None:
+    """The policy says that nothing can be cached, and its timeout, which tickets live by."""
+
+    async def run() -> None:
+        cache = SessionCache(settings(logs=True), None, Clock(), _ignore)
+        assert cache.policy == PolicyReply(status=Status.OK, cachable=False, timeout=3600)
+        assert cache.lookup(LOOKUP).status is Status.FAILED
+        assert await _status(cache.update(UPDATE)) == StatusReply(status=Status.FAILED)
+        assert await _status(cache.delete(DELETE)) == StatusReply(status=Status.FAILED)
+        assert cache.contents() == {"entries": 0, "bytes": 0}
+        await cache.close()
+
+    uvloop.run(run())
+
+
+def test_a_store_that_cannot_be_opened_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Meanwhile the policy is answered as ever, nothing is found, and no update is acknowledged."""
+    monkeypatch.setattr(session_cache, "_REOPEN_SECONDS", 0.01)
+    caplog.set_level("INFO")
+    directory = tmp_path / "missing"
+
+    async def run() -> None:
+        cache = SessionCache(settings(), lambda: TroubledStore(directory / "store"), Clock(), _ignore)
+        assert cache.policy == PolicyReply(status=Status.OK, cachable=True, timeout=3600)
+        assert cache.lookup(LOOKUP) == MISSED
+        assert await _status(cache.update(UPDATE)) == NOT_DONE
+        assert await _status(cache.delete(DELETE)) == NOT_DONE
+        directory.mkdir()
+        await until(lambda: "could be opened now" in caplog.text)
+        assert await _status(cache.update(UPDATE)) == OK
+        assert cache.lookup(LOOKUP) == FOUND
+        await cache.close()
+
+    uvloop.run(run())
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+
+
+def test_a_lookup_in_a_broken_store_finds_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It is answered, and warned about once."""
+
+    class Broken(TroubledStore):
+        def lookup(self, cache_id: bytes, now: float, timeout: int) -> bytes | None:
+            del cache_id, now, timeout
+            raise StoreError("damaged")
+
+        def count(self) -> int:
+            raise StoreError("damaged")
+
+    async def run() -> None:
+        cache = SessionCache(settings(), lambda: Broken(tmp_path / "store"), Clock(), _ignore)
+        assert [cache.lookup(LOOKUP) for _ in range(3)] == [MISSED] * 3
+        assert cache.contents() == {"entries": 0, "bytes": 0}
+        await cache.close()
+
+    uvloop.run(run())
+    assert caplog.messages == ["damaged", "damaged"]
+
+
+def test_close_commits_what_is_under_way(tmp_path: Path) -> None:
+    """An update that was taken is answered and in the store; one that comes too late is refused."""
+
+    async def run() -> None:
+        cache = SessionCache(settings(), lambda: TroubledStore(tmp_path / "store"), Clock(), _ignore)
+        reply = cache.update(UPDATE)
+        await cache.close()
+        assert await _status(reply) == OK
+        assert await _status(cache.update(UPDATE)) == NOT_DONE
+        assert cache.lookup(LOOKUP) == MISSED
+        with TroubledStore(tmp_path / "store") as store:
+            assert store.lookup(b"id", 1000.0, 3600) == b"SESSIONSECRET"
+
+    uvloop.run(run())
+
+
+def test_log_lines_are_postfixs_and_without_the_session(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They appear when the log level asks for them, and stop when it does not any more."""
+    caplog.set_level("INFO")
+
+    async def work(cache: SessionCache, _clock: Clock) -> None:
+        await _status(cache.update(UPDATE))
+        cache.lookup(LOOKUP)
+        await _status(cache.delete(DELETE))
+        cache.use(settings(logs=False))
+        cache.lookup(LOOKUP)
+
+    _with_cache(tmp_path, work, logs=True)
+    assert caplog.messages == [
+        "put smtpd session id=id [data 13 bytes]",
+        "lookup smtpd session id=id",
+        "delete smtpd session id=id",
+    ]
+    assert "SECRET" not in caplog.text + repr(UPDATE) + repr(FOUND)
+
+
+def test_an_id_cannot_forge_a_log_line() -> None:
+    """What is not printable is replaced."""
+    assert printable(b"AB&s=smtp&l=1\n\x1b[0m\x7f") == "AB&s=smtp&l=1??[0m?"

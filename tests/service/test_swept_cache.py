@@ -1,0 +1,118 @@
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+import uvloop
+
+from tests.service.stores import TroubledStore, locked
+from tests.transport.lines import until
+from tlsmgr.errors import StoreBusyError, StoreError
+from tlsmgr.service import swept_cache
+from tlsmgr.service.swept_cache import Sweep, SweptCache
+from tlsmgr.storage.sessions import Put
+
+NOW = 1000.0
+
+
+def _fill(directory: Path, *, expired: int, fresh: int) -> None:
+    with TroubledStore(directory / "store") as store:
+        ends = [NOW - 1] * expired + [NOW + 1] * fresh
+        store.apply(
+            [
+                Put(cache_id=each.to_bytes(2, "big"), session=b"s", stored_at=0.0, expires_at=end)
+                for each, end in enumerate(ends)
+            ]
+        )
+
+
+def _with_cache(directory: Path, work: Callable[[SweptCache, list[bytes]], Awaitable[None]]) -> None:
+    async def run() -> None:
+        removed: list[bytes] = []
+        cache = SweptCache(
+            "smtpd", 3600, lambda: TroubledStore(directory / "store"), lambda: NOW, removed.append
+        )
+        await work(cache, removed)
+        await cache.close()
+
+    uvloop.run(run())
+
+
+@pytest.mark.parametrize("expired", [0, 24, 25, 60])
+def test_a_sweep_removes_what_has_expired(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, expired: int
+) -> None:
+    """All of it and nothing else, around the size of one step too, in the words of Postfix's log."""
+    caplog.set_level("INFO")
+    _fill(tmp_path, expired=expired, fresh=3)
+
+    async def work(cache: SweptCache, removed: list[bytes]) -> None:
+        assert await cache.sweep() == Sweep(retained=3, dropped=expired)
+        assert (cache.sweeps, cache.dropped, len(removed)) == (1, expired, expired)
+
+    _with_cache(tmp_path, work)
+    assert caplog.messages == [f"cache smtpd full cleanup: retained=3 dropped={expired} entries"]
+
+
+def test_the_first_sweep_comes_by_itself(tmp_path: Path) -> None:
+    """Nobody has to ask for it."""
+    _fill(tmp_path, expired=30, fresh=0)
+
+    async def work(cache: SweptCache, _removed: list[bytes]) -> None:
+        await until(lambda: cache.sweeps == 1)
+        assert cache.dropped == 30
+
+    _with_cache(tmp_path, work)
+
+
+def test_a_short_lock_is_waited_for(tmp_path: Path) -> None:
+    """The cache server's commits go first."""
+    _fill(tmp_path, expired=1, fresh=0)
+
+    async def work(cache: SweptCache, _removed: list[bytes]) -> None:
+        loop_turns = 0
+
+        def has_waited() -> bool:
+            nonlocal loop_turns
+            loop_turns += 1
+            return loop_turns > 10
+
+        with locked(tmp_path / "store"):
+            await until(has_waited)
+            assert cache.sweeps == 0
+        await until(lambda: cache.sweeps == 1)
+
+    _with_cache(tmp_path, work)
+
+
+def test_a_lasting_lock_is_said_to_who_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request for a sweep is answered, however long somebody else keeps the store."""
+    monkeypatch.setattr(swept_cache, "_BUSY_SECONDS", 0.01)
+    _fill(tmp_path, expired=1, fresh=0)
+
+    async def work(cache: SweptCache, _removed: list[bytes]) -> None:
+        with locked(tmp_path / "store"), pytest.raises(StoreBusyError):
+            await cache.sweep()
+        await cache.sweep()
+        assert cache.dropped == 1
+
+    _with_cache(tmp_path, work)
+
+
+def test_a_store_that_cannot_be_opened_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One warning while it lasts, and a line when it is over; who asks is told."""
+    monkeypatch.setattr(swept_cache, "_REOPEN_SECONDS", 0.005)
+    caplog.set_level("INFO")
+    directory = tmp_path / "missing"
+
+    async def work(cache: SweptCache, _removed: list[bytes]) -> None:
+        with pytest.raises(StoreError):
+            await cache.sweep()
+        await until(lambda: bool(caplog.records))
+        directory.mkdir()
+        await until(lambda: "works again" in caplog.text)
+        assert cache.sweeps == 1
+
+    _with_cache(directory, work)
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO", "INFO"]
