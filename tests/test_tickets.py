@@ -185,3 +185,18 @@ def test_a_fresh_key_is_readable_in_its_last_second_when_no_third_one_is_made() 
     assert key is not None
     assert ring.find(key.name, now=key.encrypts_until + 59, timeout=120) is key
     assert ring.find(key.name, now=key.encrypts_until + 60, timeout=120) is None
+
+
+def test_a_shortened_timeout_holds_for_the_keys_that_are_there() -> None:
+    """A key made for 90 days neither encrypts nor decrypts once sessions live two minutes."""
+    random = numbered_bytes()
+    ring, old = TicketKeyRing().encryption_key(now=NOW, timeout=90 * 86400, random_bytes=random)
+    assert old is not None
+
+    ring, new = ring.encryption_key(now=NOW, timeout=120, random_bytes=random)
+
+    assert new is not None
+    assert new.encrypts_until == NOW + 59
+    assert ring.encryption_key(now=NOW, timeout=120, random_bytes=random) == (ring, new)
+    assert ring.find(new.name, now=NOW, timeout=120) == new
+    assert ring.find(old.name, now=NOW, timeout=120) is None

@@ -133,3 +133,14 @@ def test_a_stranger_is_sent_not_a_byte(sandbox: Sandbox, place: str) -> None:
     worker.wait_for_log(f"refused a connection to {path} from uid {_NOBODY}")
     with AttributeClient(sandbox.postfix_socket) as client:
         client.ask(PolicyRequest(cache_type=CacheType.SMTPD), Verb.POLICY)
+
+
+def test_a_run_directory_that_others_may_write_to_is_refused(sandbox: Sandbox) -> None:
+    """Whoever puts a prng-server.sock there would choose every seed."""
+    sandbox.run.mkdir()
+    sandbox.run.chmod(0o777)
+
+    worker = sandbox.launch("cache-server")
+
+    assert worker.wait() == ExitCode.HOST
+    assert f"{sandbox.run} must belong to $mail_owner" in worker.log

@@ -30,9 +30,9 @@ class Supervised:
         self._output = output
         self._environment = dict(environment)
         self._checkout = checkout
-        # Where scripts/run keeps the logs and the control socket of this MAIL_CONFIG.
-        config = environment.get("MAIL_CONFIG", f"{checkout}/var/sandbox/etc")
-        self.folder = Path(f"{checkout}/var/supervisor{config}")
+        # The control socket is beside main.cf, and the logs have a folder for each MAIL_CONFIG.
+        self.config = Path(environment.get("MAIL_CONFIG", f"{checkout}/var/sandbox/etc"))
+        self.folder = Path(f"{checkout}/var/supervisor{self.config}")
         with output.open("ab") as stream:
             self._process = subprocess.Popen(  # noqa: S603 - our own scripts
                 command,

@@ -18,7 +18,9 @@ from tests.scripts.supervised import Supervised
 def test_clone_run_store_find_stop() -> None:
     """With nothing prepared but a clone, scripts/run serves, and SIGTERM ends all of it with 0."""
     with tempfile.TemporaryDirectory(prefix="new", dir=tempfile.gettempdir()) as directory:
-        home, clone = Path(directory, "home"), Path(directory, "c")
+        home = Path(directory, "home")
+        # As long as a home directory's may be: sockets below it have 107 bytes for their path.
+        clone = Path(directory, "a-checkout-somewhere-in-a-home-directory")
         home.mkdir()
         git = shutil.which("git")
         assert git is not None

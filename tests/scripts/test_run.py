@@ -61,7 +61,7 @@ def test_only_its_owner_may_control_it(run: Run) -> None:
     _, started = run()
     started.wait_until_ready()
 
-    socket = started.folder / "supervisor.sock"
+    socket = started.config / "supervisor.sock"
 
     assert socket.is_socket()
     assert stat.S_IMODE(socket.stat().st_mode) == 0o600

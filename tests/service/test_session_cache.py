@@ -1,4 +1,5 @@
 import asyncio
+import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -134,13 +135,31 @@ def test_a_store_that_cannot_be_opened_is_tried_again(
         assert await _status(cache.update(UPDATE)) == NOT_DONE
         assert await _status(cache.delete(DELETE)) == NOT_DONE
         directory.mkdir()
-        await until(lambda: "could be opened now" in caplog.text)
+        await until(lambda: "was opened anew" in caplog.text)
         assert await _status(cache.update(UPDATE)) == OK
         assert cache.lookup(LOOKUP) == FOUND
         await cache.close()
 
     uvloop.run(run())
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+
+
+def test_a_store_that_was_removed_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What would be lost is not acknowledged, and a moment later sessions are saved again."""
+    monkeypatch.setattr(session_cache, "_REOPEN_SECONDS", 0.01)
+
+    async def run() -> None:
+        cache = SessionCache(settings(), lambda: TroubledStore(tmp_path / "store"), Clock(), _ignore)
+        assert await _status(cache.update(UPDATE)) == OK
+        shutil.rmtree(tmp_path / "store")
+        assert await _status(cache.update(UPDATE)) == NOT_DONE
+        await until((tmp_path / "store").exists)
+        assert cache.lookup(LOOKUP) == MISSED
+        assert await _status(cache.update(UPDATE)) == OK
+        assert cache.lookup(LOOKUP) == FOUND
+        await cache.close()
+
+    uvloop.run(run())
 
 
 def test_a_lookup_in_a_broken_store_finds_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -161,7 +180,7 @@ def test_a_lookup_in_a_broken_store_finds_nothing(tmp_path: Path, caplog: pytest
         await cache.close()
 
     uvloop.run(run())
-    assert caplog.messages == ["damaged", "damaged"]
+    assert caplog.messages == ["damaged; opening it anew every 5 s", "damaged"]
 
 
 def test_close_commits_what_is_under_way(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import os
+import shutil
 import sqlite3
 import threading
 import time
@@ -287,3 +288,16 @@ def test_no_error_quotes_an_id_or_a_session(store: SessionStore, intruder: sqlit
     assert not any("the-id" in text or "the-secret" in text for text in shown)
     stored = StoredSession(session=b"the-secret", stored_at=1, expires_at=2)
     assert "the-secret" not in repr(put(b"the-id", b"the-secret")) + repr(stored)
+
+
+def test_nothing_is_saved_in_a_file_that_was_removed(tmp_path: Path) -> None:
+    """SQLite would go on with the file that nobody finds again; the store says so instead."""
+    directory = tmp_path / "store"
+    with SessionStore(directory, checkpoints=True) as store:
+        store.apply([put(b"id")])
+        shutil.rmtree(directory)
+
+        with pytest.raises(StoreError, match="cannot find the database"):
+            store.apply([put(b"id")])
+        with SessionStore(directory, checkpoints=True), pytest.raises(StoreError):
+            store.remove_expired(NOW)

@@ -71,6 +71,13 @@ class TicketKey:
         """Return the C structure that Postfix's clients copy into memory: its native layout."""
         return _LAYOUT.pack(self.name, self.cipher_key, self.mac_key, self.encrypts_until)
 
+    def outlives(self, now: int, timeout: int) -> bool:
+        """Tell whether the key would encrypt for longer than a session lives.
+
+        It was made for a longer timeout, or before the clock was set back by more than half.
+        """
+        return self.encrypts_until - now > timeout
+
     def __repr__(self) -> str:
         return f"TicketKey(name={self.name.hex()}, encrypts_until={self.encrypts_until})"
 
@@ -100,7 +107,8 @@ class TicketKeyRing:
             return None
         for key in (self.current, self.previous):
             if key is not None and hmac.compare_digest(key.name, name):
-                return key if key.encrypts_until + timeout // 2 > now else None
+                is_over = key.encrypts_until + timeout // 2 <= now or key.outlives(now, timeout)
+                return None if is_over else key
         return None
 
     def encryption_key(
@@ -119,11 +127,14 @@ class TicketKeyRing:
         """
         if timeout <= 0:
             return self, None
-        if self.current is not None and self.current.encrypts_until > now:
-            return self, self.current
+        ring = self
+        if self.current is not None and self.current.outlives(now, timeout):
+            ring = TicketKeyRing(previous=self.current)
+        if ring.current is not None and ring.current.encrypts_until > now:
+            return ring, ring.current
         material = random_bytes(KEY_MATERIAL_SIZE)
         key = TicketKey.from_material(material, encrypts_until=now + timeout // 2 - 1)
-        return self.rotated(key), key
+        return ring.rotated(key), key
 
     def rotated(self, key: TicketKey) -> "TicketKeyRing":
         """Return the ring with ``key`` added and the previous one dropped.
@@ -131,6 +142,8 @@ class TicketKeyRing:
         The key that encrypts longest is the current one, as in Postfix: below a timeout of 4
         seconds that need not be the new one.
         """
-        if self.current is None or self.current.encrypts_until < key.encrypts_until:
+        if self.current is None:
+            return TicketKeyRing(current=key, previous=self.previous)
+        if self.current.encrypts_until < key.encrypts_until:
             return TicketKeyRing(current=key, previous=self.current)
         return TicketKeyRing(current=self.current, previous=key)

@@ -54,7 +54,7 @@ def _enable(directory: Path, load: LoadSettings, postconf: Postconf) -> ExitCode
     if former == ours:
         _say(f"nothing to change: {PARAMETER} = {ours} already")
         return ExitCode.OK
-    FormerValue(value=former).save(directory)
+    FormerValue(value=former, ours=ours).save(directory)
     postconf.set(PARAMETER, ours)
     _say(f"main.cf: {PARAMETER} = {ours} (formerly {_shown(former)})")
     _say_how_to_reload(directory)
@@ -65,7 +65,7 @@ def _disable(directory: Path, load: LoadSettings, postconf: Postconf) -> ExitCod
     # The way back is not to depend on a configuration that may be why somebody wants to go back.
     current = postconf.explicit_value(PARAMETER)
     saved = FormerValue.load(directory)
-    if saved is None and current != load().tlsmgr_service_name:
+    if current != (saved.ours if saved is not None else load().tlsmgr_service_name):
         _say(f"nothing to change: Postfix uses {PARAMETER} = {postconf.value(PARAMETER)}")
         return ExitCode.OK
     former = saved.value if saved is not None else None

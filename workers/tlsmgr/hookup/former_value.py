@@ -17,6 +17,7 @@ class FormerValue:
     """The value that main.cf had; None when it had none, so that Postfix's default held."""
 
     value: str | None
+    ours: str = ""  #: what it was replaced with
 
     @classmethod
     def load(cls, directory: Path) -> Self | None:
@@ -27,8 +28,9 @@ class FormerValue:
             return None
         except OSError as error:
             raise HostError(f"cannot read {directory / _NAME}: {error.strerror}") from error
-        word, _, value = text.rstrip("\n").partition(" ")
-        return cls(value=value if word == _SET else None)
+        ours, _, former = text.rstrip("\n").partition("\n")
+        word, _, value = former.partition(" ")
+        return cls(value=value if word == _SET else None, ours=ours)
 
     def save(self, directory: Path) -> None:
         """Keep the value in the configuration directory, replaced in one step."""
@@ -36,7 +38,7 @@ class FormerValue:
         temporary = path.with_name(f"{_NAME}.{os.getpid()}")
         try:
             text = _UNSET if self.value is None else f"{_SET} {self.value}"
-            temporary.write_text(f"{text}\n", encoding="utf-8")
+            temporary.write_text(f"{self.ours}\n{text}\n", encoding="utf-8")
             temporary.replace(path)
         except OSError as error:
             raise HostError(f"cannot write {path}: {error.strerror}") from error
@@ -44,4 +46,7 @@ class FormerValue:
     @staticmethod
     def forget(directory: Path) -> None:
         """Remove what was saved."""
-        (directory / _NAME).unlink(missing_ok=True)
+        try:
+            (directory / _NAME).unlink(missing_ok=True)
+        except OSError as error:
+            raise HostError(f"cannot remove {directory / _NAME}: {error.strerror}") from error

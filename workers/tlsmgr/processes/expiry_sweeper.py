@@ -86,7 +86,7 @@ class ExpirySweeper:
         for cache_type, directory in directories.items():
             timeout = settings.caches[cache_type].timeout
             if cache_type in self._caches:
-                self._caches[cache_type].timeout = timeout
+                self._caches[cache_type].use_timeout(timeout)
             else:
                 opener = partial(SessionStore, directory, checkpoints=False)
                 self._caches[cache_type] = SweptCache(

@@ -12,7 +12,7 @@ import stat
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -22,7 +22,13 @@ from tlsmgr.config.settings import Settings
 from tlsmgr.errors import ConfigurationError, ExitCode, HostError, TlsmgrError
 from tlsmgr.processes.logs import log_to
 from tlsmgr.processes.pid_file import PidFile
-from tlsmgr.processes.privileges import act_as, become, enter_jail, forbid_core_dumps
+from tlsmgr.processes.privileges import (
+    act_as,
+    allow_all_descriptors,
+    become,
+    enter_jail,
+    forbid_core_dumps,
+)
 from tlsmgr.processes.users import check_users
 from tlsmgr.processes.watchdog import Watchdog
 
@@ -98,6 +104,8 @@ def run(kind: WorkerKind, load: LoadSettings, launch: LaunchOptions) -> ExitCode
         launch: What the command line asks for.
     """
     started = time.monotonic()
+    # Until it is handled, a SIGHUP would end the process; what it asks for is being done.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         settings = load()
     except TlsmgrError as error:
@@ -133,6 +141,7 @@ def _live(kind: WorkerKind, settings: Settings, load: LoadSettings, launch: Laun
         _log.warning("%s", warning)
     check_users(settings)
     os.umask(0o077)
+    allow_all_descriptors()
     worker = kind.make(settings)
     worker.open_privileged()
     if launch.chroot:
@@ -153,12 +162,18 @@ def make_private_directory(path: Path) -> None:
     """Make a directory with mode 0700, unless it is there.
 
     Raises:
-        HostError: It cannot be made, or what is there is no directory.
+        HostError: It cannot be made, or what is there is no directory, belongs to another
+            user, or may be written by others: who puts a socket there would choose our seeds.
     """
     try:
         path.mkdir(mode=0o700, exist_ok=True)
-        if not stat.S_ISDIR(path.lstat().st_mode):
+        found = path.lstat()
+        if not stat.S_ISDIR(found.st_mode):
             raise HostError(f"{path} is no directory; move it away")
+        if found.st_uid != os.geteuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise HostError(
+                f"{path} must belong to $mail_owner, and nobody else may write to it; see chmod(1)"
+            )
     except OSError as error:
         raise HostError(
             f"cannot make directory {path}: {error.strerror}; it belongs into a directory of $mail_owner"
@@ -173,9 +188,9 @@ async def _serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _on_stop_signal, stopping)
-    loop.add_signal_handler(signal.SIGHUP, _reload, worker, settings, load, launch)
     try:
         await worker.start()
+        loop.add_signal_handler(signal.SIGHUP, _reload, worker, settings, load, launch)
         if launch.chroot:
             worker.enter_jail(settings.queue_directory)
             enter_jail(settings.queue_directory, settings.mail_owner)
@@ -200,7 +215,8 @@ def _reload(worker: Worker, started_with: Settings, load: LoadSettings, launch: 
     try:
         settings = load()
         check_users(settings)
-        worker.reconfigure(settings)
+        former = {name: getattr(started_with, name) for name in _FIXED_WHILE_RUNNING}
+        worker.reconfigure(replace(settings, **former))
     except TlsmgrError as error:
         _log.error("keeping the former configuration: %s", error)
         return
@@ -208,6 +224,6 @@ def _reload(worker: Worker, started_with: Settings, load: LoadSettings, launch: 
     for warning in settings.warnings:
         _log.warning("%s", warning)
     for name in _FIXED_WHILE_RUNNING:
-        if getattr(settings, name) != getattr(started_with, name):
+        if getattr(settings, name) != former[name]:
             _log.warning("the new value of %s takes effect when this process is restarted", name)
     _log.info("configuration read again")

@@ -63,6 +63,12 @@ def enter_jail(directory: Path, user_name: str) -> None:
         raise AccessDeniedError(f"cannot chroot to {directory}: {error.strerror}; start as root") from error
 
 
+def allow_all_descriptors() -> None:
+    """Raise the limit of open descriptors as far as it may be: each client has one."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def forbid_core_dumps() -> None:
     """See that a crash leaves no file with keys in it, and that other processes cannot read ours."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

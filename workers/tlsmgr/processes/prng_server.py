@@ -27,6 +27,10 @@ _log = logging.getLogger(__name__)
 #: Bytes of one block: 0.5 ms of this process's time.
 BLOCK_SIZE_MAX = 8192
 
+# Far more than anybody can serve between two calls; without a limit, one call could make the
+# count of requests larger than any client can read.
+_SERVED_MAX = 1 << 24
+
 
 class PrngServer:
     """The worker that gives out random bytes, and takes in whatever is stirred in."""
@@ -97,14 +101,16 @@ class PrngServer:
 
     def _seed(self, params: tuple[object, ...]) -> Mapping[str, object]:
         match params:
-            case (int(size),) if 1 <= size <= SEED_SIZE_MAX:
+            case (int(size),) if _is_number(size, 1, SEED_SIZE_MAX):
                 return {"status": int(Status.OK), "seed": self._keeper.seed(size)}
         raise ProtocolError(f"seed takes one size, 1 to {SEED_SIZE_MAX}")
 
     def _block(self, params: tuple[object, ...]) -> Mapping[str, object]:
         """Return a block for somebody who serves seeds from it, and count those served before."""
         match params:
-            case (int(size), int(served)) if 1 <= size <= BLOCK_SIZE_MAX and served >= 0:
+            case (int(size), int(served)) if _is_number(size, 1, BLOCK_SIZE_MAX) and _is_number(
+                served, 0, _SERVED_MAX
+            ):
                 return {"status": int(Status.OK), "block": self._keeper.block(size, served=served)}
         raise ProtocolError(f"block takes a size, 1 to {BLOCK_SIZE_MAX}, and a count")
 
@@ -117,6 +123,11 @@ class PrngServer:
 
     def _stats(self) -> Mapping[str, object]:
         return self._identity.stats(**asdict(self._keeper.statistics()))
+
+
+def _is_number(value: int, minimum: int, maximum: int) -> bool:
+    # Python takes True for a number; a client that sends it means something else.
+    return type(value) is int and minimum <= value <= maximum
 
 
 def _intervals(settings: Settings) -> Intervals:

@@ -18,6 +18,7 @@ _log = logging.getLogger(__name__)
 
 # The event loop shows that it lives, and the watchdog looks, so often within the limit.
 _BEATS = 10
+_LAST_WORD_SECONDS = 2.0
 
 
 class Watchdog:
@@ -63,5 +64,7 @@ class Watchdog:
             f"{entry.filename}:{entry.lineno} {entry.name}"
             for entry in reversed(traceback.extract_stack(frame))
         )
+        # The loop may hang in the log itself, with its lock.
+        threading.Timer(_LAST_WORD_SECONDS, os._exit, [ExitCode.HUNG]).start()
         _log.critical("watchdog timeout: no progress for %g s at %s", self._limit, where)
         os._exit(ExitCode.HUNG)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tlsmgr.errors import Status, StoreBusyError, StoreError
@@ -35,10 +36,15 @@ class CommitQueue:
 
     Each reply is given once its transaction has ended: OK when it was committed,
     NOT_DONE when the store failed, stayed locked for a second, or had no such row.
+
+    Args:
+        store: Where changes are made.
+        on_failure: Is told why the store failed.
     """
 
-    def __init__(self, store: SessionStore) -> None:
+    def __init__(self, store: SessionStore, on_failure: Callable[[StoreError], None]) -> None:
         self._store = store
+        self._on_failure = on_failure
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[_Waiting] = deque()
         self._is_scheduled = False
@@ -67,13 +73,12 @@ class CommitQueue:
         outcomes = [False] * len(group)
         try:
             outcomes = self._store.apply([each.change for each in group])
-            self._trouble.recovered("store", "the session store works again")
         except StoreBusyError as error:
             group = self._put_back(group, error)
             outcomes = [False] * len(group)
             pause = _BUSY_PAUSE_SECONDS
         except StoreError as error:
-            self._trouble.warning("store", "%s", error)
+            self._on_failure(error)
         finally:
             # Also when a defect shows itself: it goes on to the loop, which logs it.
             _answer(group, outcomes)

@@ -1,6 +1,7 @@
 """One session cache: its policy, its store, its log lines."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -152,7 +153,7 @@ class SessionCache:
         try:
             return self._store.lookup(cache_id, self._clock(), self._timeout)
         except StoreError as error:
-            self._trouble.warning("lookup", "%s", error)
+            self._failed(error)
             return None
 
     def _submit(self, change: Change) -> StatusReply | asyncio.Future[StatusReply]:
@@ -160,15 +161,28 @@ class SessionCache:
             return _REFUSED
         return _NOT_SAVED if self._queue is None else self._queue.submit(change)
 
+    def _failed(self, error: StoreError) -> None:
+        """Say why, and open the store anew in a while: that also mends one that was removed."""
+        self._trouble.warning("store", "%s; opening it anew every %d s", error, _REOPEN_SECONDS)
+        if self._next_attempt is None and self._open_store is not None:
+            self._next_attempt = self._loop.call_later(_REOPEN_SECONDS, self._reopen, self._open_store)
+
+    def _reopen(self, open_store: Callable[[], SessionStore]) -> None:
+        if self._store is not None:
+            with contextlib.suppress(StoreError):
+                self._store.close()
+            self._store = self._queue = None
+        self._open(open_store)
+
     def _open(self, open_store: Callable[[], SessionStore]) -> None:
+        self._next_attempt = None
         try:
             self._store = open_store()
         except StoreError as error:
-            self._trouble.warning("open", "%s; trying again every %d s", error, _REOPEN_SECONDS)
-            self._next_attempt = self._loop.call_later(_REOPEN_SECONDS, self._open, open_store)
+            self._failed(error)
         else:
-            self._queue = CommitQueue(self._store)
-            self._trouble.recovered("open", "the %s session store could be opened now", self._label)
+            self._queue = CommitQueue(self._store, self._failed)
+            self._trouble.recovered("store", "the %s session store was opened anew", self._label)
 
 
 def printable(cache_id: bytes) -> str:

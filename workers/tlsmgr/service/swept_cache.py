@@ -31,13 +31,12 @@ class SweptCache:
     """Removes what has expired from one store, every ``timeout`` seconds and when asked.
 
     Attributes:
-        timeout: Seconds between two sweeps.
         sweeps: How many were completed.
         dropped: How many entries they removed.
 
     Args:
         label: The cache's name, for the log.
-        timeout: The initial value of the attribute.
+        timeout: Seconds between two sweeps.
         open_store: Opens the store; tried again when it fails.
         clock: The time of day in seconds since 1970.
         on_removal: Is told the id of each entry that was removed.
@@ -51,7 +50,8 @@ class SweptCache:
         clock: Callable[[], float],
         on_removal: Callable[[bytes], None],
     ) -> None:
-        self.timeout = timeout
+        self._timeout = timeout
+        self._timeout_changed = asyncio.Event()
         self.sweeps = 0
         self.dropped = 0
         self._label = label
@@ -65,6 +65,12 @@ class SweptCache:
         with contextlib.suppress(StoreError):
             self._store = open_store()
         self._schedule = asyncio.ensure_future(self._sweep_forever())
+
+    def use_timeout(self, timeout: int) -> None:
+        """Go on with other seconds between two sweeps, from now on."""
+        if timeout != self._timeout:
+            self._timeout = timeout
+            self._timeout_changed.set()
 
     async def sweep(self) -> Sweep:
         """Remove every entry that has expired by now; return when that is done.
@@ -121,7 +127,9 @@ class SweptCache:
                 await asyncio.sleep(_REOPEN_SECONDS)
             else:
                 self._trouble.recovered("store", "the %s session store works again", self._label)
-                await asyncio.sleep(self.timeout)
+                self._timeout_changed.clear()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._timeout_changed.wait(), self._timeout)
 
     def _forget_store(self) -> None:
         if self._store is not None:

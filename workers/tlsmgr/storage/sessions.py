@@ -5,6 +5,7 @@ snapshot and waits for no writer, and a change that finds the store locked says 
 Times are seconds since the epoch, and always arguments.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from typing import Self, TypeAlias
 
 from tlsmgr.errors import StoreError
 from tlsmgr.storage.database import open_database
+from tlsmgr.storage.directory import DATABASE_NAME
 from tlsmgr.storage.failures import store_error, store_errors
 from tlsmgr.storage.rawdisk import RefusedRowError
 
@@ -42,6 +44,7 @@ _DELETE_EXPIRED = """
     RETURNING key
 """
 _COUNT_EXPIRED = "SELECT count(*) FROM Cache INDEXED BY Cache_expire_time WHERE expire_time <= ?"
+_CLOSED = -1
 _COUNT = "SELECT value FROM Settings WHERE key = 'count'"  # kept by diskcache's triggers
 _SIZE = """
     SELECT (page_count - freelist_count) * page_size
@@ -106,12 +109,19 @@ class SessionStore:
         self._database = open_database(directory, checkpoints=checkpoints, lock_wait=lock_wait)
         self._directory = str(directory)
         self._connection = self._database.connection
+        with store_errors(self._directory, "open the directory"):
+            # By descriptor, since in a chroot jail the path leads nowhere.
+            self._place = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._identity = self._found()
         self._disk = self._database.disk
 
     def close(self) -> None:
         """Close the store; a second time does nothing."""
         with store_errors(self._directory, "close the database"):
             self._database.close()
+            if self._place != _CLOSED:
+                os.close(self._place)
+                self._place = _CLOSED
 
     def __enter__(self) -> Self:
         return self
@@ -166,6 +176,7 @@ class SessionStore:
         """
         done: list[bool] = []
         if changes:
+            self._check_in_place()
             with self._transaction("save sessions"):
                 for _, run in groupby(changes, type):
                     done += self._apply_run(list(run))
@@ -185,6 +196,7 @@ class SessionStore:
         Returns:
             The cache ids of what was removed; fewer than ``limit`` when no more are left.
         """
+        self._check_in_place()
         with self._transaction("remove expired sessions"):
             removed = self._connection.execute(_DELETE_EXPIRED, (now, limit)).fetchall()
         return [cache_id for (cache_id,) in removed]
@@ -210,6 +222,17 @@ class SessionStore:
                 " and it is made anew"
             )
         return rows[0][0]
+
+    def _check_in_place(self) -> None:
+        # SQLite goes on with a file that was removed, and what it saves there is lost at the end.
+        # Of a closed store SQLite itself says so.
+        if self._place != _CLOSED and self._found() != self._identity:
+            raise StoreError(f"session store {self._directory}: {DATABASE_NAME} was replaced by another")
+
+    def _found(self) -> tuple[int, int]:
+        with store_errors(self._directory, "find the database"):
+            found = os.stat(DATABASE_NAME, dir_fd=self._place)
+        return found.st_dev, found.st_ino
 
     @contextmanager
     def _transaction(self, doing: str) -> Iterator[None]:
