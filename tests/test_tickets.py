@@ -140,7 +140,7 @@ def test_an_unknown_name_finds_no_key(name: bytes) -> None:
     st.lists(st.tuples(st.integers(-20, 150), st.integers(-1, 30)), max_size=60),
 )
 def test_every_answer_is_the_one_that_postfix_gives(timeout: int, steps: list[tuple[int, int]]) -> None:
-    """For any sequence of times and names, a clock that is set back by less than a session's life included."""
+    """For any sequence of times and names, also when the clock is set back by less than a session lives."""
     ring, model, random, now = TicketKeyRing(), PostfixKeys(), numbered_bytes(), NOW
     names: list[bytes] = []
     for number, (pause, asked) in enumerate(steps):
