@@ -75,8 +75,13 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Answer what has arrived in full."""
-        if not self._is_closing:
-            self._answer_what_is_complete(data)
+        if self._is_closing:
+            return
+        if self._unanswered and self._is_reading and not self._may_take_another():
+            # Only now: a client that asks one thing at a time is never paused, which costs two
+            # system calls a request, and one that does not is held at a chunk more.
+            self._hold_reading()
+        self._answer_what_is_complete(data)
 
     def eof_received(self) -> bool:
         """Answer what a peer asked before it ended its side, and keep the other open for that."""
@@ -188,13 +193,17 @@ class Connection(asyncio.Protocol):
         if self._transport is None or self._is_closing:
             return
         should_read = self._may_take_another()
-        if should_read != self._is_reading:
-            self._is_reading = should_read
-            if should_read:
-                self._transport.resume_reading()
-            else:
-                self._transport.pause_reading()
+        if should_read and not self._is_reading:
+            self._is_reading = True
+            self._transport.resume_reading()
+        elif not self._peer_reads and self._is_reading:
+            self._hold_reading()
         self._time_half_request(is_expected=should_read and self._dialogue.is_mid_request)
+
+    def _hold_reading(self) -> None:
+        if self._transport is not None:
+            self._is_reading = False
+            self._transport.pause_reading()
 
     def _time_half_request(self, *, is_expected: bool) -> None:
         # Each request that is completed gives the next one its full time: a client that keeps
