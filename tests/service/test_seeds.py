@@ -152,7 +152,7 @@ def test_what_is_left_of_a_block_is_wiped(monkeypatch: pytest.MonkeyPatch) -> No
 
     async def work(reserve: SeedReserve, server: Server) -> None:
         await _seed(reserve, 4)
-        block = reserve._block  # noqa: SLF001 - memory is what this is about
+        block = reserve._blocks[0]._data  # noqa: SLF001 - memory is what this is about
         assert block[:4] == bytes(4)
         assert any(block)
         async with asyncio.timeout(1.0):
