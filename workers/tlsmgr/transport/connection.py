@@ -126,6 +126,8 @@ class Connection(asyncio.Protocol):
         try:
             if data:
                 self._dialogue.feed(data)
+                if self._is_quiet() and self._answers_at_once(self._transport):
+                    return
             self._take_requests(self._transport)
         except EndOfDialogue:
             self._is_over = True
@@ -135,6 +137,22 @@ class Connection(asyncio.Protocol):
         except Exception as error:  # noqa: BLE001 - a defect, logged; the client must not wait for ever
             self._end_for_defect(error)
         self._after_answering()
+
+    def _is_quiet(self) -> bool:
+        return not self._unanswered and self._peer_reads and self._is_reading and not self._half_request_timer
+
+    def _answers_at_once(self, transport: asyncio.Transport) -> bool:
+        """Tell whether the usual case was all there was: one whole request, its answer known.
+
+        Whatever else there was is for the general way to go on with.
+        """
+        answer = self._dialogue.next_answer()
+        if isinstance(answer, bytes):
+            transport.write(answer)
+            return not self._dialogue.is_mid_request
+        if answer is not None:
+            self._await(answer)
+        return False
 
     def _take_requests(self, transport: asyncio.Transport) -> None:
         batch = bytearray()
