@@ -5,16 +5,20 @@ This one looks at the file first, and applies its own.
 """
 
 import sqlite3
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
 from diskcache import Cache
 
+from tlsmgr.errors import StoreBusyError
 from tlsmgr.storage.directory import DATABASE_NAME, prepare_directory
 from tlsmgr.storage.failures import store_errors
 from tlsmgr.storage.rawdisk import RawDisk
 from tlsmgr.storage.schema import check_complete, check_nothing_foreign
 from tlsmgr.storage.settings import DISKCACHE_SETTINGS, OPEN_WAIT_SECONDS, connection_pragmas
+
+_OPEN_PAUSE_SECONDS = 0.02
 
 
 class CacheDatabase(Cache):  # type: ignore[misc]  # diskcache ships no types
@@ -76,6 +80,18 @@ def open_database(directory: Path, *, checkpoints: bool, lock_wait: float) -> Ca
         StoreBusyError: another process kept it locked.
     """
     prepare_directory(directory)
+    deadline = time.monotonic() + OPEN_WAIT_SECONDS
+    while True:
+        try:
+            return _open(directory, checkpoints=checkpoints, lock_wait=lock_wait)
+        except StoreBusyError:
+            # Where two make the same database, SQLite refuses the change to WAL without waiting.
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(_OPEN_PAUSE_SECONDS)
+
+
+def _open(directory: Path, *, checkpoints: bool, lock_wait: float) -> CacheDatabase:
     with store_errors(str(directory), "open the database"):
         database = CacheDatabase(str(directory), checkpoints=checkpoints)
         with ExitStack() as undo:

@@ -138,18 +138,14 @@ def decode_base64(text: bytes) -> bytes | None:
     Like Postfix it wants whole groups of four from the standard alphabet, and takes the
     first padding in a valid place as the end, whatever follows.
     """
+    end = text.find(b"=")
+    if len(text) % _GROUP or (end >= 0 and end % _GROUP not in _PADDED):
+        # Python itself takes any number of "=" behind whole groups.
+        return None
+    if end >= 0:
+        text = text[:end] + b"=" * (-end % _GROUP)
     try:
         return binascii.a2b_base64(text, strict_mode=True)
-    except binascii.Error:
-        return _decode_to_padding(text)
-
-
-def _decode_to_padding(text: bytes) -> bytes | None:
-    end = text.find(b"=")
-    if end < 0 or end % _GROUP not in _PADDED or len(text) % _GROUP:
-        return None
-    try:
-        return binascii.a2b_base64(text[:end] + b"=" * (-end % _GROUP), strict_mode=True)
     except binascii.Error:
         return None
 

@@ -10,6 +10,8 @@ from typing import Final
 
 from tlsmgr.errors import Status
 from tlsmgr.messages import (
+    SEED_SIZE_MAX,
+    CacheType,
     LookupReply,
     MalformedRequest,
     PolicyReply,
@@ -113,6 +115,18 @@ _SHAPES: Final = {
 }
 
 
+def _frequent_requests() -> dict[bytes, Request]:
+    # Of these every client sends the same bytes, so they are decoded once.
+    texts = [b"request\0seed\0size\0%d\0\0" % size for size in range(1, SEED_SIZE_MAX + 1)]
+    texts += [b"request\0policy\0cache_type\0%b\0\0" % each.value.encode() for each in CacheType]
+    texts.append(b"request\0tktkey\0keyname\0\0\0")
+    return {text: _SHAPES[(fields := text.split(NUL))[1]].decode(fields) for text in texts}
+
+
+_FREQUENT: Final = _frequent_requests()
+_FREQUENT_SIZE_MAX: Final = max(map(len, _FREQUENT))
+
+
 class RequestReader:
     """Reads the requests of one connection out of its bytes; never raises for any bytes.
 
@@ -121,10 +135,11 @@ class RequestReader:
     the bytes were cut into chunks, and after a malformed request it stays in step.
     """
 
-    __slots__ = ("_chunk", "_limit", "_lists", "warning")
+    __slots__ = ("_chunk", "_frequent", "_limit", "_lists", "warning")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
+        self._frequent = _FREQUENT if limit >= _FREQUENT_SIZE_MAX else {}
         self._lists = ListReader(limit)
         self._chunk = b""
         #: What is worth logging about the request given last, though it is served; or None.
@@ -152,7 +167,7 @@ class RequestReader:
         self.warning = None
         if self._chunk:
             chunk, self._chunk = self._chunk, b""
-            request = self._whole_request(chunk)
+            request = self._frequent.get(chunk) or self._whole_request(chunk)
             if request is not None:
                 return request
             self._lists.feed(chunk)
