@@ -1,11 +1,14 @@
 import asyncio
 import os
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 import uvloop
 
-from tests.transport.lines import Lines, connected, serving, until
+from tests.transport.lines import Lines, connected, serving, short_directory, until
+from tlsmgr.transport.server import SocketServer
+from tlsmgr.transport.unix_socket import listen
 
 
 def test_drain_answers_what_was_read() -> None:
@@ -95,16 +98,19 @@ def test_a_socket_file_that_cannot_be_removed_stops_no_drain(caplog: pytest.LogC
     """The requests that were read are more important than the file."""
 
     async def run() -> None:
-        async with serving(Lines) as (server, path), connected(path) as (reader, writer):
-            writer.write(b"a\n")
-            assert await reader.readline() == b"a\n"
-            path.unlink()
-            path.parent.rename(path.parent.with_suffix(".moved"))
-            path.parent.write_text("no directory")
-            await server.drain(1.0)
-            assert await reader.read() == b""
-            path.parent.unlink()
-            path.parent.with_suffix(".moved").rename(path.parent)
+        with short_directory() as directory:
+            listener = listen(directory / "s", mode=0o600)
+            os.close(listener.directory)
+            no_directory = os.open(os.devnull, os.O_RDONLY)
+            server = SocketServer(
+                replace(listener, directory=no_directory), Lines, welcome=frozenset([os.geteuid()])
+            )
+            await server.start()
+            async with connected(listener.path) as (reader, writer):
+                writer.write(b"a\n")
+                assert await reader.readline() == b"a\n"
+                await server.drain(1.0)
+                assert await reader.read() == b""
 
     uvloop.run(run())
     assert "cannot remove" in caplog.text

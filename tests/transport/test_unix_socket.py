@@ -1,3 +1,4 @@
+import fcntl
 import os
 import socket
 import stat
@@ -146,3 +147,34 @@ def test_remove_unlinks_before_it_closes(path: Path) -> None:
     assert not path.exists()
     assert ours.socket.fileno() == -1
     duplicate.close()
+
+
+def test_a_lock_that_another_process_keeps_does_not_hang_the_start(path: Path) -> None:
+    """It is waited for a while, then it is an error that says where the lock is."""
+    holder = os.open(path.parent, os.O_RDONLY)
+    fcntl.flock(holder, fcntl.LOCK_EX)
+    with pytest.raises(HostError, match="locked"):
+        listen(path, mode=0o600, lock_seconds=0.02)
+    os.close(holder)
+    listen(path, mode=0o600, lock_seconds=0.0).remove()
+
+
+def test_a_listening_socket_holds_no_lock(path: Path) -> None:
+    """Two servers of one directory, as a worker's two sockets may be, do not wait for each other."""
+    first = listen(path, mode=0o600)
+    second = listen(path.with_name("t"), mode=0o600, lock_seconds=0.0)
+    first.remove()
+    second.remove()
+
+
+def test_remove_finds_the_file_when_its_path_means_something_else(path: Path) -> None:
+    """The directory is known by its descriptor: in a chroot jail, or when it was renamed."""
+    ours = listen(path, mode=0o600)
+    moved = path.parent / "moved"
+    elsewhere = path.parent / "d"
+    elsewhere.mkdir()
+    theirs = listen(elsewhere / "s", mode=0o600)
+    elsewhere.rename(moved)
+    theirs.remove()
+    assert list(moved.iterdir()) == []
+    ours.remove()

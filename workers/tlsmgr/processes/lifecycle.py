@@ -195,6 +195,7 @@ async def _serve(
             worker.enter_jail(settings.queue_directory)
             enter_jail(settings.queue_directory, settings.mail_owner)
             forbid_core_dumps()
+            loop.add_signal_handler(signal.SIGHUP, _keep_configuration, kind.name)
         _log.info("%s is ready", kind.name)
         await stopping.wait()
     finally:
@@ -209,6 +210,15 @@ def _on_stop_signal(stopping: asyncio.Event) -> None:
         sys.stderr.flush()
         os._exit(ExitCode.OK)
     stopping.set()
+
+
+def _keep_configuration(name: str) -> None:
+    # A descriptor of the configuration's directory would help, and would lead out of the jail.
+    _log.warning(
+        "SIGHUP changes nothing in the chroot jail, from where main.cf cannot be read:"
+        " going on with the former configuration; to use another one: supervisorctl restart tlsmgr:%s",
+        name,
+    )
 
 
 def _reload(worker: Worker, started_with: Settings, load: LoadSettings, launch: LaunchOptions) -> None:

@@ -5,8 +5,7 @@ import fcntl
 import os
 import socket
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,15 +16,23 @@ PATH_SIZE_MAX = 107
 
 _BACKLOG = 2048
 _PROBE_TIMEOUT_SECONDS = 1.0
+#: Who makes a socket holds the lock for as long as one probe takes, at most.
+_LOCK_SECONDS = 3.0
+_LOCK_PAUSE_SECONDS = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListeningSocket:
-    """A bound, listening, non-blocking socket and the file that names it."""
+    """A bound, listening, non-blocking socket and the file that names it.
+
+    ``directory`` is a descriptor of the file's directory: the file is found by it also from
+    inside of a chroot jail, where its path means something else.
+    """
 
     socket: socket.socket
     path: Path
     identity: tuple[int, int]
+    directory: int
 
     def remove(self) -> None:
         """Close the socket, and remove its file unless somebody else's has taken its place.
@@ -35,23 +42,30 @@ class ListeningSocket:
         """
         # The file first: once closed, another server may replace it, even by one of the same inode number.
         try:
-            found = self.path.lstat()
+            found = os.stat(self.path.name, dir_fd=self.directory, follow_symlinks=False)
             if (found.st_dev, found.st_ino) == self.identity:
-                self.path.unlink()
+                os.unlink(self.path.name, dir_fd=self.directory)
         except FileNotFoundError:
             pass
         finally:
+            os.close(self.directory)
             self.socket.close()
 
 
-def listen(path: Path, *, mode: int) -> ListeningSocket:
+def listen(path: Path, *, mode: int, lock_seconds: float = _LOCK_SECONDS) -> ListeningSocket:
     """Return a socket that listens at ``path``, whose file has permission bits ``mode``.
 
     A socket file that no server listens on any more is replaced.
 
+    Args:
+        path: At most 107 bytes.
+        mode: Such as 0o600.
+        lock_seconds: How long to wait for another process that has the directory locked.
+
     Raises:
         AddressInUseError: A live server answers there, or the file is no socket.
-        HostError: The path is too long, or the operating system refuses.
+        HostError: The path is too long, another process keeps the directory locked, or the
+            operating system refuses.
     """
     if len(os.fsencode(path)) > PATH_SIZE_MAX:
         raise HostError(
@@ -59,23 +73,40 @@ def listen(path: Path, *, mode: int) -> ListeningSocket:
             " choose a shorter directory"
         )
     try:
-        with _locked(path.parent):
-            _remove_stale(path)
-            return _bind(path, mode)
+        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            return _listen_in(directory, path, mode, time.monotonic() + lock_seconds)
+        except BaseException:
+            os.close(directory)
+            raise
     except OSError as error:
         raise HostError(f"cannot listen on {path}: {error.strerror}") from error
 
 
-@contextmanager
-def _locked(directory: Path) -> Iterator[None]:
+def _listen_in(directory: int, path: Path, mode: int, lock_deadline: float) -> ListeningSocket:
     # Two that start together would both find a stale file, and the later one would remove the
     # live socket of the other; so would one that looks between another's bind and listen.
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    _lock(directory, path, lock_deadline)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
+        _remove_stale(path)
+        return _bind(directory, path, mode)
     finally:
-        os.close(descriptor)
+        fcntl.flock(directory, fcntl.LOCK_UN)
+
+
+def _lock(directory: int, path: Path, deadline: float) -> None:
+    # Anybody who may read the directory can lock it: that must not keep us waiting for ever.
+    while True:
+        try:
+            fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise HostError(
+                    f"cannot listen on {path}: another process keeps {path.parent} locked; see lslocks(8)"
+                ) from None
+            time.sleep(_LOCK_PAUSE_SECONDS)
+        else:
+            return
 
 
 def _remove_stale(path: Path) -> None:
@@ -108,7 +139,7 @@ def _is_live(path: Path) -> bool:
     return True
 
 
-def _bind(path: Path, mode: int) -> ListeningSocket:
+def _bind(directory: int, path: Path, mode: int) -> ListeningSocket:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         # The umask, not a chmod afterwards: nobody may connect in between.
@@ -123,4 +154,6 @@ def _bind(path: Path, mode: int) -> ListeningSocket:
     except OSError:
         listener.close()
         raise
-    return ListeningSocket(socket=listener, path=path, identity=(found.st_dev, found.st_ino))
+    return ListeningSocket(
+        socket=listener, path=path, identity=(found.st_dev, found.st_ino), directory=directory
+    )
