@@ -25,25 +25,39 @@ class PidFile:
 
         Raises:
             AddressInUseError: Another process holds the lock.
-            HostError: The file cannot be made.
+            HostError: The file cannot be made, locked or written.
         """
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise HostError(f"cannot open pid file {path}: {error.strerror}") from error
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock_and_write(descriptor)
         except BlockingIOError:
             os.close(descriptor)
             raise AddressInUseError(f"{path} is locked: this worker runs already") from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        except OSError as error:
+            os.close(descriptor)
+            raise HostError(f"cannot write pid file {path}: {error.strerror}") from error
         return cls(path, descriptor)
 
     def release(self) -> None:
         """Empty the file and give up the lock.
 
         The file stays: to remove it would let two processes lock two files of one name.
+
+        Raises:
+            HostError: The file cannot be emptied; the lock is given up.
         """
-        os.ftruncate(self._descriptor, 0)
-        os.close(self._descriptor)
+        try:
+            os.ftruncate(self._descriptor, 0)
+        except OSError as error:
+            raise HostError(f"cannot empty pid file {self._path}: {error.strerror}") from error
+        finally:
+            os.close(self._descriptor)
+
+
+def _lock_and_write(descriptor: int) -> None:
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
