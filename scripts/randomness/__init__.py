@@ -1,0 +1,1 @@
+"""Statistical tests of the pool's output: see scripts/randomness-report."""
