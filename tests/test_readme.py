@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.deadline import wait_until
+from rehearsal.directories import traversable_directory
+from rehearsal.waiting import wait_for
 from tests.system.postfix_presence import require_postfix
-from tests.system.private_postfix import PrivatePostfix, traversable_directory
+from tests.system.private_postfix import PrivatePostfix
 from tlsmgr.config.parameters import PARAMETERS
 
 CHECKOUT = Path(__file__).parents[1]
@@ -31,6 +32,8 @@ def blocks(kind: str) -> list[str]:
 @contextmanager
 def copy_of_checkout() -> Iterator[Path]:
     """Give a checkout of its own, with the same virtual environment, so that var/ is not shared."""
+    # Were it out of date, the copy's scripts would install the copy into it.
+    subprocess.run([CHECKOUT / "scripts" / "venv", "run"], check=True, timeout=300)  # noqa: S603 - ours
     with traversable_directory() as directory:
         copy = directory / "t"
         kept_out = shutil.ignore_patterns("var", ".venv", ".git", "tests", "*_cache", ".hypothesis")
@@ -57,10 +60,10 @@ def running(command: str, directory: Path) -> Iterator[None]:
             stderr=log,
         )
     try:
-        wait_until(
+        wait_for(
+            "word that the workers are ready",
             lambda: "tlsmgr is ready" in output.read_text(),
             seconds=READY_SECONDS,
-            what="word that the workers are ready",
             evidence=output.read_text,
         )
         yield
@@ -104,10 +107,10 @@ def test_commands_for_the_sandbox_work() -> None:
         printed = [carry_out(block, checkout) for block in blocks("sandbox")]
         assert "any bytes" in printed[0]
         assert "RUNNING" in printed[1]
-        wait_until(
+        wait_for(
+            "answer from all workers after their start",
             lambda: "expiry-sweeper: answers" in carry_out(PING, checkout),
             seconds=READY_SECONDS,
-            what="answer from all workers after their start",
         )
         (example,) = python
         check = f"{example}\nassert session == b'session bytes' and len(seed) == 32\n"

@@ -12,8 +12,9 @@ from benchmark import report
 from benchmark.load import LoadError, LoadGenerator, compiled
 from benchmark.needs import missing
 from benchmark.rounds import Case, Outcome, cases, run
-from benchmark.servers import Server, ServerError, debian, echo, ours, private_directory
+from benchmark.servers import Server, ServerError, debian, echo, ours
 from benchmark.workloads import Protocol, Workload, encoded, filling, workloads
+from rehearsal.directories import traversable_directory
 
 _SMOKE_SECONDS = 0.2
 _EXIT_HOST_LACKS_SOMETHING = 71
@@ -69,7 +70,7 @@ def _positive_count(text: str) -> int:
 
 def _measure(options: argparse.Namespace) -> None:
     with ExitStack() as stack:
-        directories = [stack.enter_context(private_directory()) for _ in range(3)]
+        directories = [stack.enter_context(traversable_directory("tlsb")) for _ in range(3)]
         load = LoadGenerator(path=compiled("load", directories[0]))
         limit = stack.enter_context(echo(directories[0], compiled("echo", directories[0])))
         servers = (

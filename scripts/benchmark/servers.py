@@ -6,20 +6,19 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.memory import members, resident
 from benchmark.needs import TLSMGR, program
+from rehearsal.process_table import members, resident
+from rehearsal.waiting import NotInTimeError, wait_for
+from tlsmgr.cli.workers import WORKERS
 
 _OWNER = "postfix"
-_WORKERS = ("prng-server", "cache-server", "expiry-sweeper")
 _READY_SECONDS = 20.0
 _STOP_SECONDS = 20.0
-_POLL_SECONDS = 0.02
 _LONG_AGO = 1_000_000_000
 
 
@@ -51,17 +50,6 @@ class Server:
         if self.group is not None:
             processes |= {name: number for name, number in members(self.group) if name == "tlsmgr"}
         return {name: resident(number) for name, number in processes.items()}
-
-
-@contextmanager
-def private_directory() -> Iterator[Path]:
-    """Make a directory that user postfix can enter, and remove it at the end."""
-    directory = Path(tempfile.mkdtemp(prefix="tlsb", dir="/tmp"))
-    try:
-        directory.chmod(0o755)
-        yield directory
-    finally:
-        shutil.rmtree(directory)
 
 
 @contextmanager
@@ -100,9 +88,9 @@ def ours(directory: Path) -> Iterator[Server]:
     with ExitStack() as stack:
         processes = {
             name: stack.enter_context(_process([str(TLSMGR), "serve", name], directory / name, environment))
-            for name in _WORKERS
+            for name in WORKERS
         }
-        sockets = {name: directory / f"data/run/{name}.sock" for name in _WORKERS}
+        sockets = {name: directory / f"data/run/{name}.sock" for name in WORKERS}
         path = private / "tlsmgr"
         _await([path, *sockets.values()], list(processes.values()), directory)
         numbers = {name: process.pid for name, process in processes.items()}
@@ -180,12 +168,19 @@ def _process(
 
 
 def _await(sockets: Sequence[Path], processes: Sequence["subprocess.Popen[bytes]"], directory: Path) -> None:
-    deadline = time.monotonic() + _READY_SECONDS
-    while not all(map(_is_listening, sockets)):
-        if time.monotonic() > deadline or any(process.poll() is not None for process in processes):
-            logs = "".join(path.read_text(errors="replace") for path in directory.iterdir() if path.is_file())
-            raise ServerError(f"not ready: {', '.join(map(str, sockets))}\n{logs}")
-        time.sleep(_POLL_SECONDS)
+    def logs() -> str:
+        return "".join(path.read_text(errors="replace") for path in directory.iterdir() if path.is_file())
+
+    def listening() -> bool:
+        if any(process.poll() is not None for process in processes):
+            raise ServerError(f"a process has ended\n{logs()}")
+        return all(map(_is_listening, sockets))
+
+    what = f"server that listens on {', '.join(map(str, sockets))}"
+    try:
+        wait_for(what, listening, seconds=_READY_SECONDS, evidence=logs)
+    except NotInTimeError as error:
+        raise ServerError(str(error)) from error
 
 
 def _is_listening(path: Path) -> bool:

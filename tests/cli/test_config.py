@@ -1,6 +1,6 @@
 """The verb config prints parameters as postconf(1) does."""
 
-from tests.processes.sandbox import Sandbox
+from rehearsal.sandbox import Sandbox
 from tlsmgr.config.parameters import PARAMETERS
 from tlsmgr.errors import ExitCode
 

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from tests.processes.sandbox import Sandbox
+from rehearsal.sandbox import Sandbox
 from tlsmgr.errors import ExitCode
 
 _SESSION = bytes(range(256))

@@ -2,7 +2,7 @@
 
 import json
 
-from tests.processes.sandbox import Sandbox
+from rehearsal.sandbox import Sandbox
 from tlsmgr.cli.workers import WORKERS
 from tlsmgr.errors import ExitCode
 

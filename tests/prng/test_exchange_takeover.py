@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from rehearsal.directories import traversable_directory
+from rehearsal.waiting import wait_for
 from tests.prng.exchange import OLD
 from tests.prng.kept import keeper
 from tests.system.attribute_vectors import attributes
 from tests.system.conversation import converse
-from tests.system.deadline import wait_until
 from tests.system.debian_tlsmgr import DebianTlsmgr
 from tests.system.postfix_presence import require_postfix
-from tests.system.private_postfix import traversable_directory
 
 pytestmark = pytest.mark.system
 
@@ -67,7 +67,7 @@ def await_debian(debian: DebianTlsmgr, path: Path) -> bytes:
         now = path.read_bytes() if path.exists() else b""
         return now if now != former else None
 
-    return wait_until(changed, seconds=10, what="update by Debian's tlsmgr", evidence=debian.maillog_tail)
+    return wait_for("update by Debian's tlsmgr", changed, seconds=10, evidence=debian.maillog_tail)
 
 
 def test_debians_tlsmgr_takes_our_file_over_and_gives_it_back(debian: DebianTlsmgr) -> None:

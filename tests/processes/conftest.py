@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.processes.sandbox import Sandbox
+from rehearsal.sandbox import Sandbox
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from tests.processes.attribute_client import AttributeClient
-from tests.processes.sandbox import Sandbox
+from rehearsal.attribute_client import AttributeClient
+from rehearsal.sandbox import Sandbox
 from tlsmgr.errors import ExitCode, Status
 from tlsmgr.messages import CacheType, PolicyReply, PolicyRequest, Verb
 from tlsmgr.processes.kinds import KINDS

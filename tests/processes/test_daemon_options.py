@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes.sandbox import RunningWorker, Sandbox
-from tests.processes.waiting import wait_for
+from rehearsal.running_worker import RunningWorker
+from rehearsal.sandbox import Sandbox
+from rehearsal.waiting import wait_for
 from tlsmgr.client import CacheType
 from tlsmgr.errors import ExitCode
 from tlsmgr.prng.exchange_file import EXCHANGE_SIZE
@@ -56,6 +57,35 @@ def test_all_three_workers_work_in_a_chroot_jail_without_roots_rights(jail: Sand
         "exchange file", lambda: exchange_file.exists() and exchange_file.stat().st_size == EXCHANGE_SIZE
     )
     assert all(worker.stop() == ExitCode.OK for worker in workers)
+    assert [path for path in jail.root.rglob("*") if path.is_socket()] == []
+
+
+@needs_root
+@pytest.mark.parametrize("name", WORKERS)
+@pytest.mark.parametrize("below_the_queue", [True, False])
+def test_a_jailed_worker_leaves_no_socket_behind(jail: Sandbox, name: str, *, below_the_queue: bool) -> None:
+    """SIGTERM removes the files of its sockets, wherever the jail is."""
+    if not below_the_queue:
+        jail.run = jail.data / "run"
+        jail.configure()
+    worker = jail.start(name, "-c")
+    assert jail.socket(name).is_socket()
+    assert worker.stop() == ExitCode.OK
+    assert [path for path in jail.root.rglob("*") if path.is_socket()] == []
+    assert "cannot remove" not in worker.log
+
+
+@needs_root
+@pytest.mark.parametrize("name", WORKERS)
+def test_a_jailed_worker_says_at_sighup_that_it_must_be_restarted(jail: Sandbox, name: str) -> None:
+    """It cannot read main.cf, goes on as it was, and names the command that helps."""
+    worker = jail.start(name, "-c")
+    jail.configure("smtpd_tls_session_cache_timeout = 2h", f"tlsmgr_run_directory = {jail.run}")
+    worker.signal(signal.SIGHUP)
+    worker.wait_for_log(f"supervisorctl restart tlsmgr:{name}")
+    with jail.client(name) as client:
+        client.call("ping")
+    assert "error" not in worker.log
 
 
 @needs_root

@@ -2,7 +2,7 @@
 
 import time
 
-from tests.processes.sandbox import Sandbox
+from rehearsal.sandbox import Sandbox
 from tlsmgr.messages import CacheType
 from tlsmgr.storage.sessions import Put, SessionStore
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pynvim.msgpack_rpc import socket_session
 
-from tests.processes.sandbox import Sandbox
+from rehearsal.sandbox import Sandbox
 from tlsmgr.processes.kinds import KINDS
 
 _Answer = dict[str, Any]

@@ -6,8 +6,9 @@ import socket
 
 import pytest
 
-from tests.processes.attribute_client import AttributeClient
-from tests.processes.sandbox import RunningWorker, Sandbox
+from rehearsal.attribute_client import AttributeClient
+from rehearsal.running_worker import RunningWorker
+from rehearsal.sandbox import Sandbox
 from tlsmgr.client import Client
 from tlsmgr.errors import ProtocolError
 from tlsmgr.messages import CacheType, Verb

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes.sandbox import Sandbox
+from rehearsal.sandbox import Sandbox
 from tlsmgr.errors import ExitCode
 from tlsmgr.messages import CacheType
 from tlsmgr.processes.kinds import KINDS

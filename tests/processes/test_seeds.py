@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.processes.attribute_client import AttributeClient
-from tests.processes.sandbox import Sandbox
-from tests.processes.waiting import wait_for
+from rehearsal.attribute_client import AttributeClient
+from rehearsal.sandbox import Sandbox
+from rehearsal.waiting import wait_for
 from tlsmgr.errors import Status
 from tlsmgr.messages import SeedReply, SeedRequest, Verb
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes.attribute_client import AttributeClient
-from tests.processes.sandbox import Sandbox
+from rehearsal.attribute_client import AttributeClient
+from rehearsal.sandbox import Sandbox
 from tlsmgr.errors import ExitCode
 from tlsmgr.messages import CacheType, PolicyRequest, SeedReply, SeedRequest, Verb
 

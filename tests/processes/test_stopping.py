@@ -7,8 +7,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.processes.attribute_client import AttributeClient
-from tests.processes.sandbox import Sandbox
+from rehearsal.attribute_client import AttributeClient
+from rehearsal.sandbox import Sandbox
 from tlsmgr.errors import ExitCode, Status
 from tlsmgr.messages import (
     CacheType,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes.sandbox import CHECKOUT
+from rehearsal.checkout import CHECKOUT
 from tlsmgr.cli.workers import WORKERS
 from tlsmgr.errors import ExitCode
 from tlsmgr.processes.kinds import KINDS

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.processes.waiting import wait_for
+from rehearsal.waiting import wait_for
 from tlsmgr.errors import ExitCode
 
 PROGRAM = """

@@ -5,7 +5,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.processes.sandbox import CHECKOUT, Sandbox
+from rehearsal.checkout import CHECKOUT
+from rehearsal.sandbox import Sandbox
 from tests.scripts.supervised import Supervised
 
 Run = Callable[[], tuple[Sandbox, Supervised]]

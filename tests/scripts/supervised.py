@@ -10,8 +10,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.processes.sandbox import CHECKOUT
-from tests.processes.waiting import wait_for
+from rehearsal.checkout import CHECKOUT
+from rehearsal.process_table import running_in_session
+from rehearsal.waiting import wait_for
 
 _STOP_SECONDS = 30.0
 
@@ -83,7 +84,7 @@ class Supervised:
     def processes(self) -> list[int]:
         """Return the live processes of the session: this one, supervisord, the workers."""
         self._process.poll()
-        return [number for number in _process_ids() if self._is_ours(number)]
+        return running_in_session(self.pid)
 
     def control(self, *arguments: str, file: Path | None = None) -> "subprocess.CompletedProcess[str]":
         """Run supervisorctl from the root directory."""
@@ -110,16 +111,3 @@ class Supervised:
     def _output_while_alive(self) -> str:
         assert self._process.poll() is None, self.output
         return self.output
-
-    def _is_ours(self, number: int) -> bool:
-        # Workers are in process groups of their own, but in the session.
-        try:
-            stat = Path(f"/proc/{number}/stat").read_text()
-        except (FileNotFoundError, ProcessLookupError):
-            return False
-        state, _, _, session = stat.rpartition(")")[2].split()[:4]
-        return state != "Z" and int(session) == self.pid
-
-
-def _process_ids() -> list[int]:
-    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal()]

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes.sandbox import CHECKOUT, COMMAND, Sandbox
-from tests.processes.waiting import wait_for
+from rehearsal.checkout import CHECKOUT, COMMANDS
+from rehearsal.sandbox import Sandbox
+from rehearsal.waiting import wait_for
 from tests.scripts.supervised import Supervised
 from tlsmgr.errors import ExitCode
 
@@ -34,7 +35,7 @@ def test_runs_under_a_system_wide_supervisor() -> None:
     with Sandbox() as sandbox:
         host = sandbox.root / "host.conf"
         host.write_text(_SYSTEM_WIDE.format(root=sandbox.root, checkout=CHECKOUT))
-        supervisord = COMMAND.with_name("supervisord")
+        supervisord = COMMANDS / "supervisord"
         command: list[str | Path] = [supervisord, "-n", "-c", host]
         with Supervised(command, sandbox.environment, sandbox.root / "output") as started:
             wait_for("workers", lambda: sandbox.command("ping", "-q").returncode == ExitCode.OK, seconds=30)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes.sandbox import CHECKOUT
+from rehearsal.checkout import CHECKOUT
 from tests.scripts.supervised import Supervised
 
 

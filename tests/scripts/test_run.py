@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from tests.processes.waiting import wait_for
+from rehearsal.waiting import wait_for
 from tests.scripts.conftest import Run
 from tlsmgr.errors import ExitCode
 from tlsmgr.messages import CacheType

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from rehearsal.waiting import wait_for
 from tests.system.certificate import self_signed
-from tests.system.deadline import wait_until
 from tests.system.debian_tlsmgr import TLSMGR_SERVICE
 from tests.system.private_postfix import PrivatePostfix
 
@@ -58,7 +58,7 @@ class PostfixInstance(PrivatePostfix):
 
     def await_ready(self) -> None:
         """Wait until the SMTP server greets."""
-        wait_until(self._greets, seconds=READY_SECONDS, what="220 greeting", evidence=self.maillog_tail)
+        wait_for("220 greeting", self._greets, seconds=READY_SECONDS, evidence=self.maillog_tail)
 
     def send(self, recipient: str) -> None:
         """Put a message into the queue, as the local command sendmail does.

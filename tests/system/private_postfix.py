@@ -5,31 +5,19 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.system.deadline import wait_until
+from rehearsal.process_table import running_in_group
+from rehearsal.waiting import wait_for
 from tests.system.postfix_presence import program
-from tests.system.process_table import running_in_group
 
 UNIX_PATH_MAX = 107  # sun_path of Linux, less its null
 COMMAND_SECONDS = 20.0
 LOG_TAIL_LINES = 40
 _LONG_AGO = 1_000_000_000
-
-
-@contextmanager
-def traversable_directory() -> Iterator[Path]:
-    """Make a directory that user postfix can enter (pytest's own are 0700), and remove it at the end."""
-    directory = Path(tempfile.mkdtemp(prefix="tlsmgr-"))
-    try:
-        directory.chmod(0o755)
-        yield directory
-    finally:
-        shutil.rmtree(directory)
 
 
 class PrivatePostfix:
@@ -145,10 +133,10 @@ class PrivatePostfix:
         Raises:
             AssertionError: it does not within ``seconds``.
         """
-        wait_until(
+        wait_for(
+            f"{text!r} in the log, {count} times",
             lambda: self.maillog().count(text) >= count,
             seconds=seconds,
-            what=f"{text!r} in the log, {count} times",
             evidence=self.maillog_tail,
         )
 
@@ -216,9 +204,9 @@ class PrivatePostfix:
             os.killpg(group, signal.SIGKILL)
 
     def _await_end(self, group: int) -> None:
-        wait_until(
+        wait_for(
+            f"end of Postfix's process group {group}",
             lambda: not running_in_group(group),
             seconds=COMMAND_SECONDS,
-            what=f"end of Postfix's process group {group}",
             evidence=self.maillog_tail,
         )

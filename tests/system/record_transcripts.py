@@ -2,10 +2,10 @@
 
 import sys
 
+from rehearsal.directories import traversable_directory
 from tests.system.attribute_vectors import SETTINGS
 from tests.system.debian_tlsmgr import DebianTlsmgr, installed_version
 from tests.system.postfix_presence import missing
-from tests.system.private_postfix import traversable_directory
 from tests.system.transcript import VECTORS_DIRECTORY, dumped, record, transcript_path
 
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from rehearsal.directories import traversable_directory
+from rehearsal.workers import Workers
 from tests.system.postfix_instance import PostfixInstance
-from tests.system.private_postfix import traversable_directory
 from tests.system.who_serves import Ours, workers_beside
-from tests.system.workers import Workers
 
 #: The name of our socket, which no service of Postfix's own has.
 SERVICE_NAME = str(Ours.service_name)

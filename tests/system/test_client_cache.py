@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from rehearsal.directories import traversable_directory
 from tests.system.certificate import self_signed
 from tests.system.lmtp_server import lmtp_server
 from tests.system.postfix_instance import PostfixInstance, client_parameters
 from tests.system.postfix_presence import require_postfix
-from tests.system.private_postfix import traversable_directory
 from tests.system.who_serves import SERVERS, Debian, Server, running
 
 pytestmark = pytest.mark.system

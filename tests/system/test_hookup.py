@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.deadline import wait_until
+from rehearsal.waiting import wait_for
 from tests.system.postfix_instance import PostfixInstance
 from tests.system.postfix_presence import require_postfix
 from tests.system.served_postfix import SERVICE_NAME, ServedPostfix, served, write_own_parameters
@@ -133,10 +133,10 @@ def _reload(postfix: PostfixInstance) -> None:
     """Have Postfix read main.cf again, and wait until every smtpd with the former one has ended."""
     former = {Path(f"/proc/{pid}") for pid in postfix.smtpd_pids()}
     postfix.postfix("reload")
-    wait_until(
+    wait_for(
+        f"end of {sorted(map(str, former))}",
         lambda: not any(process.exists() for process in former),
         seconds=_RELOAD_SECONDS,
-        what=f"end of {sorted(map(str, former))}",
         evidence=postfix.maillog_tail,
     )
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from rehearsal.directories import traversable_directory
 from tests.system.postfix_instance import PostfixInstance
 from tests.system.postfix_presence import require, require_postfix
-from tests.system.private_postfix import PrivatePostfix, traversable_directory
+from tests.system.private_postfix import PrivatePostfix
 from tests.system.starttls import Mode, resumes_twice
 
 pytestmark = pytest.mark.system

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from rehearsal.checkout import CHECKOUT
+from rehearsal.sandbox import UNPRIVILEGED_USER, Sandbox
+from rehearsal.workers import Workers
 from tests.system.postfix_presence import require_postfix
-from tests.system.private_postfix import traversable_directory
-from tests.system.sandbox import make_sandbox
 from tests.system.served_postfix import SERVICE_NAME, ServedPostfix, served
 from tests.system.starttls import Mode, resumes_twice
-from tests.system.workers import CHECKOUT, Workers
 from tlsmgr.cli.workers import WORKERS
 
 pytestmark = pytest.mark.system
@@ -56,17 +56,12 @@ def test_the_checkout_may_be_closed_to_mail_owner(tmp_path: Path) -> None:
     """Whatever is imported once root's rights are given up does not need to be read then."""
     require_postfix()
     checkout = _closed_checkout(tmp_path / "closed")
-    with traversable_directory() as directory:
-        sandbox = make_sandbox(
-            directory,
-            {
-                "tlsmgr_service_name": SERVICE_NAME,
-                "smtpd_tls_session_cache_database": "btree:${data_directory}/smtpd_scache",
-            },
+    with Sandbox(owner=UNPRIVILEGED_USER, caches=()) as sandbox:
+        sandbox.configure(
+            f"tlsmgr_service_name = {SERVICE_NAME}",
+            "smtpd_tls_session_cache_database = btree:${data_directory}/smtpd_scache",
         )
-        with Workers(
-            directory / "supervisor", config_directory=sandbox.config_directory, checkout=checkout
-        ) as workers:
+        with Workers(sandbox.root / "supervisor", config_directory=sandbox.etc, checkout=checkout) as workers:
             _use_every_verb(workers)
             workers.control("signal", "HUP", "tlsmgr:*")
             _use_every_verb(workers)

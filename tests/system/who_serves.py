@@ -5,11 +5,11 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Protocol
 
+from rehearsal.directories import traversable_directory
+from rehearsal.sandbox import UNPRIVILEGED_USER, Sandbox
+from rehearsal.workers import Workers
 from tests.system.debian_tlsmgr import DebianTlsmgr
 from tests.system.postfix_instance import PostfixInstance
-from tests.system.private_postfix import traversable_directory
-from tests.system.sandbox import make_sandbox
-from tests.system.workers import Workers
 
 
 class Server(Protocol):
@@ -61,10 +61,11 @@ class Ours:
     @contextmanager
     def alone(self, parameters: Mapping[str, str]) -> Iterator[Path]:
         """Run them in directories made for them, with the rights of a user who is not root."""
-        with traversable_directory() as directory:
-            sandbox = make_sandbox(directory, {"tlsmgr_service_name": str(self.service_name), **parameters})
-            with Workers(directory / "supervisor", config_directory=sandbox.config_directory):
-                yield sandbox.queue_directory / "private" / str(self.service_name)
+        own = {"tlsmgr_service_name": str(self.service_name), **parameters}
+        with Sandbox(owner=UNPRIVILEGED_USER, caches=()) as sandbox:
+            sandbox.configure(*(f"{name} = {value}" for name, value in own.items()))
+            with Workers(sandbox.root / "supervisor", config_directory=sandbox.etc):
+                yield sandbox.queue / "private" / str(self.service_name)
 
 
 #: Those that are measured against Debian's; the tests of this folder run for each.

@@ -57,5 +57,6 @@ class AttributeClient:
 
     def _receive(self) -> bytes:
         data = self._socket.recv(65536)
-        assert data, "the server ended the connection"
+        if not data:
+            raise ConnectionResetError("the server ended the connection")
         return data

@@ -1,25 +1,22 @@
-"""The three workers of this checkout under a real supervisord, with a configuration of a test's own."""
+"""The three workers of this checkout under a real supervisord, with a configuration of their own."""
 
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.system.process_table import running_in_session
+from rehearsal.checkout import CHECKOUT, COMMANDS
+from rehearsal.process_table import running_in_session
+from rehearsal.waiting import wait_for
 from tlsmgr.cli.workers import WORKERS
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-#: Where the interpreter's environment has its commands: the one that supervisord.conf names.
-_COMMANDS = CHECKOUT / ".venv" / "bin"
 _READY_SECONDS = 20.0
 _STOP_SECONDS = 30.0
 _COMMAND_SECONDS = 30.0
-_POLL_SECONDS = 0.05
 _LOG_TAIL_LINES = 40
 
 _SUPERVISOR = """\
@@ -87,7 +84,7 @@ class Workers:
         self._configuration.write_text(text + "".join(programs))
         with (self.directory / "output").open("ab") as output:
             self._supervisord = subprocess.Popen(  # noqa: S603 - the command is this module's own
-                [str(_COMMANDS / "supervisord"), "-n", "-c", str(self._configuration)],
+                [str(COMMANDS / "supervisord"), "-n", "-c", str(self._configuration)],
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -113,7 +110,8 @@ class Workers:
             self._supervisord.terminate()
             code = self._supervisord.wait(timeout=_STOP_SECONDS)
             left = running_in_session(self._supervisord.pid)
-            assert (code, left) == (0, []), f"exit {code}, left over: {left}\n{self.logs()}"
+            if (code, left) != (0, []):
+                raise AssertionError(f"exit {code}, left over: {left}\n{self.logs()}")
         finally:
             self._end()
 
@@ -123,19 +121,21 @@ class Workers:
         Raises:
             AssertionError: they do not in time; the message has the logs.
         """
-        deadline = time.monotonic() + _READY_SECONDS
-        while self.command("ping", "-q", *names).returncode != 0:
-            ended = self._supervisord is None or self._supervisord.poll() is not None
-            assert not ended, f"supervisord has ended\n{self.logs()}"
-            assert time.monotonic() < deadline, f"the workers do not answer\n{self.logs()}"
-            time.sleep(_POLL_SECONDS)
+
+        def answer() -> bool:
+            if self._supervisord is None or self._supervisord.poll() is not None:
+                raise AssertionError(f"supervisord has ended\n{self.logs()}")
+            return self.command("ping", "-q", *names).returncode == 0
+
+        wait_for("answer of the workers", answer, seconds=_READY_SECONDS, evidence=self.logs)
 
     def restart(self, name: str) -> None:
         """Have supervisorctl restart one worker, and return when it answers again."""
         former = self.pid(name)
         self.control("restart", f"tlsmgr:{name}")
         self.await_ready(name)
-        assert self.pid(name) != former, self.logs()
+        if self.pid(name) == former:
+            raise AssertionError(f"{name} was not restarted\n{self.logs()}")
 
     @contextmanager
     def stopped(self, name: str) -> Iterator[None]:
@@ -175,12 +175,13 @@ class Workers:
             AssertionError: it fails; the message has its output and the logs.
         """
         done = self._run("supervisorctl", "-c", str(self._configuration), *arguments)
-        assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}\n{self.logs()}"
+        if done.returncode != 0:
+            raise AssertionError(f"{arguments}: {done.stdout}{done.stderr}\n{self.logs()}")
         return done.stdout
 
     def _run(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(  # noqa: S603 - the commands are this checkout's own
-            [str(_COMMANDS / name), *arguments],
+            [str(COMMANDS / name), *arguments],
             env=self._environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
