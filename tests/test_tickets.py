@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tlsmgr.tickets import KEY_MATERIAL_SIZE, PACKED_KEY_SIZE, TicketKey, TicketKeyRing
+from tlsmgr.tickets import (
+    KEY_MATERIAL_SIZE,
+    PACKED_KEY_SIZE,
+    TicketKey,
+    TicketKeyRing,
+)
 
 MATERIAL = bytes(range(80))
 NOW = 1_700_000_000
@@ -202,3 +207,26 @@ def test_a_shortened_timeout_holds_for_the_keys_that_are_there() -> None:
     assert ring.encryption_key(now=NOW, timeout=120, random_bytes=random) == (ring, new)
     assert ring.find(new.name, now=NOW, timeout=120) == new
     assert ring.find(old.name, now=NOW, timeout=120) is None
+
+
+KEYS = st.builds(
+    TicketKey.from_material,
+    st.binary(min_size=80, max_size=80),
+    encrypts_until=st.integers(-(2**31), 2**31 - 1),
+)
+
+
+@given(st.builds(TicketKeyRing, current=st.none() | KEYS, previous=st.none() | KEYS))
+def test_a_ring_goes_through_its_packed_form_unchanged(ring: TicketKeyRing) -> None:
+    """Each of its keys in its own place."""
+    assert TicketKeyRing.unpack(ring.pack()) == ring
+
+
+@given(st.binary(max_size=2 + 2 * PACKED_KEY_SIZE + 1))
+def test_arbitrary_bytes_are_a_ring_or_a_value_error(packed: bytes) -> None:
+    """And a ring that they are is that of these bytes."""
+    try:
+        ring = TicketKeyRing.unpack(packed)
+    except ValueError:
+        return
+    assert ring.pack() == packed

@@ -47,8 +47,10 @@ OWN_DEFAULTS = {
     "tlsmgr_protocol_announcement": "yes",
     "tlsmgr_request_size_limit": "65536",
     "tlsmgr_run_directory": "${data_directory}/run",
+    "tlsmgr_sealing_key_file": "",
     "tlsmgr_session_cache_entry_limit": "1000000",
     "tlsmgr_session_cache_size_limit": "1073741824",
+    "tlsmgr_ticket_key_lease": "0s",
 }
 
 RANGES = {

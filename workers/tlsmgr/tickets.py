@@ -7,7 +7,7 @@ import hmac
 import struct
 import sysconfig
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Self
 
 from tlsmgr.messages import TICKET_KEY_NAME_SIZE
@@ -25,6 +25,29 @@ _LAYOUT = struct.Struct(f"@{TICKET_KEY_NAME_SIZE}s{CIPHER_KEY_SIZE}s{MAC_KEY_SIZ
 
 #: Bytes of a packed key: 88 where time_t has 64 bits.
 PACKED_KEY_SIZE: Final = _LAYOUT.size
+
+_RING_SLOTS: Final = 2  # the current and the previous key
+
+
+def revocation_delay(*, timeout: int, lease: int) -> int:
+    """Return how long running smtpd processes may accept tickets of keys that are revoked now.
+
+    A process that has a key encrypts with it for what was left when it got the key, and decrypts
+    with it for a whole ``timeout`` more without asking. (In Postfix, a key's decryption time in
+    smtpd is half of OpenSSL's session timeout, which it sets to twice the cache's.) A process
+    that ends, by itself or at ``postfix reload``, accepts none of them any more.
+
+    Args:
+        timeout: the lifetime of a session in seconds, with which keys were given out.
+        lease: the lease in seconds, likewise; 0 for none.
+
+    Returns:
+        Seconds, at the worst; the clock is taken to be steady.
+    """
+    if timeout <= 0:
+        return 0
+    left = max(0, timeout // 2 - 1)
+    return timeout + (min(left, lease) if lease > 0 else left)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -70,6 +93,17 @@ class TicketKey:
     def pack(self) -> bytes:
         """Return the C structure that Postfix's clients copy into memory: its native layout."""
         return _LAYOUT.pack(self.name, self.cipher_key, self.mac_key, self.encrypts_until)
+
+    def leased(self, now: int, lease: int) -> "TicketKey":
+        """Return the key as it is to be given out: with ``lease`` seconds left to encrypt at most.
+
+        Whoever has it asks again then, by no name for the key to encrypt with, and by its name
+        to decrypt: how long it decrypts in all is for the ring to say, and does not change.
+        A lease of 0 or less is none.
+        """
+        if lease <= 0 or self.encrypts_until - now <= lease:
+            return self
+        return replace(self, encrypts_until=now + lease)
 
     def outlives(self, now: int, timeout: int) -> bool:
         """Tell whether the key would encrypt for longer than a session lives.
@@ -135,6 +169,36 @@ class TicketKeyRing:
         material = random_bytes(KEY_MATERIAL_SIZE)
         key = TicketKey.from_material(material, encrypts_until=now + timeout // 2 - 1)
         return ring.rotated(key), key
+
+    def revoked(self) -> "TicketKeyRing":
+        """Return the ring without any key: no ticket made so far is decrypted by asking us again.
+
+        The next request makes a new key. See ``revocation_delay`` for those who do not ask.
+        """
+        return TicketKeyRing()
+
+    def pack(self) -> bytes:
+        """Return the ring as bytes, secrets and all: for what is sealed, and for nothing else."""
+        keys = (self.current, self.previous)
+        return bytes(key is not None for key in keys) + b"".join(key.pack() for key in keys if key)
+
+    @classmethod
+    def unpack(cls, packed: bytes) -> Self:
+        """Return the ring that ``pack`` made into bytes.
+
+        Raises:
+            ValueError: the bytes are not those of a ring.
+        """
+        flags, rest = packed[:_RING_SLOTS], packed[_RING_SLOTS:]
+        if len(flags) != _RING_SLOTS or max(flags) > 1 or len(rest) != sum(flags) * PACKED_KEY_SIZE:
+            raise ValueError("these bytes are no ring of ticket keys")
+        keys = [
+            TicketKey.unpack(rest[at : at + PACKED_KEY_SIZE]) for at in range(0, len(rest), PACKED_KEY_SIZE)
+        ]
+        return cls(
+            current=keys[0] if flags[0] else None,
+            previous=keys[-1] if flags[1] else None,
+        )
 
     def rotated(self, key: TicketKey) -> "TicketKeyRing":
         """Return the ring with ``key`` added and the previous one dropped.

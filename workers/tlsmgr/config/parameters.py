@@ -165,6 +165,20 @@ _SERVICE = (
         section=Section.SERVICE,
     ),
     Parameter(
+        name="tlsmgr_sealing_key_file",
+        default="",
+        kind=Kind.PATH,
+        help="A file with the key that seals sessions on disk; empty for one that ends with a reboot.",
+        section=Section.SERVICE,
+    ),
+    _time(
+        "tlsmgr_ticket_key_lease",
+        "0s",
+        "The longest time that a ticket key is given out to encrypt with; 0 for half of the timeout.",
+        Section.SERVICE,
+        (0, INT_MAX),
+    ),
+    Parameter(
         name="tlsmgr_authorized_users",
         default="root, $mail_owner",
         kind=Kind.USERS,

@@ -57,9 +57,11 @@ class Settings:
     tlsmgr_protocol_announcement: bool
     tlsmgr_request_size_limit: int
     tlsmgr_run_directory: Path
+    tlsmgr_sealing_key_file: Path | None
     tlsmgr_service_name: str
     tlsmgr_session_cache_entry_limit: int
     tlsmgr_session_cache_size_limit: int
+    tlsmgr_ticket_key_lease: int
 
     caches: Mapping[CacheType, CacheSettings]
     origins: Mapping[str, Place] = field(repr=False)

@@ -1,0 +1,161 @@
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Mapping
+
+import pytest
+
+from tlsmgr.errors import ProtocolError, ServerUnavailableError
+from tlsmgr.sealing.hand_over import HandOver, Side
+from tlsmgr.sealing.key_exchange import KeyExchange
+from tlsmgr.sealing.keys import SealingKey, SealingKeys
+
+Asked = Callable[[list[bytes], list[bytes]], Awaitable[object]]
+
+
+async def nobody(*_: object) -> object:
+    """Answer as a socket does that nobody listens at."""
+    raise ServerUnavailableError("nobody is there")
+
+
+class Worker:
+    """One worker: its hand-over, its exchange, and the keys that it was told to use."""
+
+    def __init__(self, side: Side, ask: Asked, *, patient: bool = True) -> None:
+        now = asyncio.get_running_loop().time()
+        self.hand_over = HandOver(side, os.urandom, now=now if patient else now - 10)
+        self.used: list[SealingKeys] = []
+        self.was_changed = asyncio.Event()
+        self.exchange = KeyExchange(self.hand_over, ask, self._use)
+
+    def _use(self, keys: SealingKeys) -> None:
+        self.used.append(keys)
+        self.was_changed.set()
+
+    async def ask(self, keys: list[bytes], revoked: list[bytes]) -> Mapping[str, object]:
+        """Answer as this worker's socket does."""
+        return self.exchange.answer((keys, revoked))
+
+
+def test_two_that_start_together_get_one_key() -> None:
+    """Each asks the other, whichever is first to answer."""
+
+    async def run() -> None:
+        async def ask_cache(keys: list[bytes], revoked: list[bytes]) -> object:
+            return await cache.ask(keys, revoked)
+
+        prng = Worker(Side.PRNG_SERVER, ask_cache)
+        cache = Worker(Side.CACHE_SERVER, prng.ask)
+        await asyncio.gather(cache.exchange.obtain(), prng.exchange.obtain())
+        assert cache.hand_over.keys == prng.hand_over.keys
+        assert cache.used[-1] == prng.used[-1] == cache.hand_over.keys
+        assert not cache.hand_over.wants_exchange
+
+    asyncio.run(run())
+
+
+def test_one_that_is_alone_makes_a_key_and_goes_on() -> None:
+    """Nothing waits for a worker that does not come, and closing ends the asking."""
+
+    async def run() -> None:
+        cache = Worker(Side.CACHE_SERVER, nobody, patient=False)
+        await cache.exchange.obtain()
+        assert [keys.current is not None for keys in cache.used] == [True]
+        cache.exchange.close()
+        cache.exchange.close()
+
+    asyncio.run(run())
+
+
+def test_what_was_made_alone_is_offered_until_the_other_worker_has_it() -> None:
+    """And the cache server's key stays the one that seals."""
+
+    async def run() -> None:
+        calls: list[str] = []
+        prng = Worker(Side.PRNG_SERVER, nobody)
+        prng.hand_over.missed(now=float("inf"))
+
+        async def at_the_third_time(keys: list[bytes], revoked: list[bytes]) -> object:
+            calls.append("asked")
+            if len(calls) < 3:
+                raise ServerUnavailableError("not yet")
+            return await prng.ask(keys, revoked)
+
+        cache = Worker(Side.CACHE_SERVER, at_the_third_time, patient=False)
+        await cache.exchange.obtain()
+        own = cache.hand_over.keys.current
+        cache.was_changed.clear()
+        await cache.was_changed.wait()
+        assert cache.hand_over.keys == prng.hand_over.keys
+        assert cache.hand_over.keys.current == own
+        assert len(cache.hand_over.keys.keys) == 2
+
+    asyncio.run(run())
+
+
+def test_a_renewed_key_reaches_the_other_worker_by_itself() -> None:
+    """In the next turns of the loop."""
+
+    async def run() -> None:
+        prng = Worker(Side.PRNG_SERVER, nobody)
+        prng.hand_over.missed(now=float("inf"))
+        cache = Worker(Side.CACHE_SERVER, prng.ask)
+        await cache.exchange.obtain()
+        former = cache.hand_over.keys.current
+        cache.exchange.renew()
+        assert cache.used[-1].current != former
+        await prng.was_changed.wait()
+        assert prng.hand_over.keys == cache.hand_over.keys
+        assert len(prng.hand_over.keys.keys) == 1
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("answer", [None, {}, {"status": 0, "keys": [b"short"], "revoked": []}])
+def test_an_answer_that_makes_no_sense_is_logged_without_its_content_and_no_key_is_taken(
+    answer: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The worker goes on with a key of its own."""
+
+    async def wrong(*_: object) -> object:
+        return answer
+
+    async def run() -> None:
+        prng = Worker(Side.PRNG_SERVER, wrong)
+        await prng.exchange.obtain()
+        prng.exchange.close()
+        assert len(prng.hand_over.keys.keys) == 1
+
+    asyncio.run(run())
+    assert "does not tell its sealing keys" in caplog.text
+    assert "short" not in caplog.text
+
+
+@pytest.mark.parametrize("params", [(), ([],), ([], [], []), ("keys", []), ([b"short"], [])])
+def test_wrong_params_are_an_error_and_change_nothing(params: tuple[object, ...]) -> None:
+    """Whoever asks gets no key for them."""
+
+    async def run() -> None:
+        prng = Worker(Side.PRNG_SERVER, nobody)
+        prng.hand_over.missed(now=float("inf"))
+        before = prng.hand_over.keys
+        with pytest.raises(ProtocolError):
+            prng.exchange.answer(params)
+        assert prng.hand_over.keys == before
+
+    asyncio.run(run())
+
+
+def test_who_asks_is_told_what_was_there_before() -> None:
+    """So both merge the same two values."""
+
+    async def run() -> None:
+        prng = Worker(Side.PRNG_SERVER, nobody)
+        prng.hand_over.missed(now=float("inf"))
+        before = prng.hand_over.keys
+        theirs = SealingKey(b"t" * 32)
+        answer = prng.exchange.answer(([theirs.secret], []))
+        assert answer == {"status": 0, "keys": [key.secret for key in before.keys], "revoked": []}
+        assert prng.hand_over.keys.current == theirs
+        assert prng.used == [prng.hand_over.keys]
+
+    asyncio.run(run())

@@ -1,0 +1,115 @@
+"""Carries the hand-over out: asks the other worker at the start, and until it has our keys."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+from tlsmgr.errors import ProtocolError, ServerUnavailableError, Status
+from tlsmgr.sealing.hand_over import HandOver
+from tlsmgr.sealing.keys import SealingKeys
+
+_log = logging.getLogger(__name__)
+
+#: The method by which either worker asks the other; its params are those of ``to_wire``.
+METHOD: Final = "sealing_key"
+
+_PAUSE_SECONDS = 0.05
+_ANSWER_SECONDS = 0.5
+_LONG_PAUSE_SECONDS = 0.5
+
+#: Calls the other worker's ``sealing_key`` with these params and returns the result.
+Ask = Callable[[list[bytes], list[bytes]], Awaitable[object]]
+
+
+class KeyExchange:
+    """Keeps one worker's ``HandOver`` going.
+
+    Args:
+        hand_over: this worker's.
+        ask: see ``Ask``; it raises ServerUnavailableError or ProtocolError.
+        on_change: is given the keys whenever they are others than before.
+    """
+
+    def __init__(self, hand_over: HandOver, ask: Ask, on_change: Callable[[SealingKeys], None]) -> None:
+        self._hand_over = hand_over
+        self._ask = ask
+        self._on_change = on_change
+        self._loop = asyncio.get_running_loop()
+        self._sharing: asyncio.Task[None] | None = None
+
+    async def obtain(self) -> None:
+        """Get keys from the other worker, or make one; within about a second there are some."""
+        while not self._hand_over.has_key:
+            await self._try_to_obtain()
+        self._share()
+
+    def answer(self, params: tuple[object, ...]) -> Mapping[str, object]:
+        """Answer the other worker, and take in what it sent; who asks was checked before.
+
+        Raises:
+            ProtocolError: the params are not two lists of bytes.
+        """
+        match params:
+            case (keys, revoked):
+                theirs = SealingKeys.from_wire(keys, revoked)
+            case _:
+                raise ProtocolError(f"{METHOD} takes a list of keys and one of ids")
+        told = self._hand_over.keys
+        self._take(theirs, told)
+        our_keys, our_revoked = told.to_wire()
+        return {"status": int(Status.OK), "keys": our_keys, "revoked": our_revoked}
+
+    def renew(self) -> None:
+        """Make a new key at once and let the other worker have it; see ``HandOver.renew``."""
+        self._hand_over.renew()
+        self._on_change(self._hand_over.keys)
+        self._share()
+
+    def close(self) -> None:
+        """Ask no more."""
+        if self._sharing is not None:
+            self._sharing.cancel()
+            self._sharing = None
+
+    async def _try_to_obtain(self) -> None:
+        await self._meet()
+        if self._hand_over.missed(now=self._loop.time()):
+            self._on_change(self._hand_over.keys)
+        if not self._hand_over.has_key:
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    def _share(self) -> None:
+        if self._sharing is None and self._hand_over.wants_exchange:
+            self._sharing = self._loop.create_task(self._offer())
+
+    async def _offer(self) -> None:
+        while self._hand_over.wants_exchange:
+            if not await self._meet():
+                await asyncio.sleep(_LONG_PAUSE_SECONDS)
+        self._sharing = None
+
+    async def _meet(self) -> bool:
+        """Exchange keys once; tell whether the other worker answered."""
+        told = self._hand_over.keys
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                result = await self._ask(*told.to_wire())
+            theirs = _keys_of(result)
+        except (TimeoutError, ServerUnavailableError):
+            return False
+        except ProtocolError as error:
+            _log.warning("the other worker does not tell its sealing keys: %s", error)
+            return False
+        self._take(theirs, told)
+        return True
+
+    def _take(self, theirs: SealingKeys, told: SealingKeys) -> None:
+        if self._hand_over.met(theirs, told=told) and self._hand_over.has_key:
+            self._on_change(self._hand_over.keys)
+
+
+def _keys_of(result: object) -> SealingKeys:
+    if not isinstance(result, Mapping):
+        raise ProtocolError("the answer is no map")
+    return SealingKeys.from_wire(result.get("keys"), result.get("revoked"))

@@ -1,0 +1,48 @@
+"""One cache's sessions, sealed on their way to its store and opened on their way back."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from tlsmgr.messages import CacheType
+from tlsmgr.sealing.sealer import OtherKeyError, Sealer, TamperedError, session_place
+from tlsmgr.storage.sessions import Change, Put, StoredSession
+
+
+class SessionSealer:
+    """Stands between a cache and its store.
+
+    Args:
+        cache_type: the cache that the sessions belong to, and that they are bound to.
+        sealer: may be shared by all caches of the process.
+        on_tampering: is called for each entry that was changed or moved on disk.
+    """
+
+    def __init__(self, cache_type: CacheType, sealer: Sealer, on_tampering: Callable[[], None]) -> None:
+        self._cache_type = cache_type
+        self._sealer = sealer
+        self._on_tampering = on_tampering
+
+    def sealed(self, changes: Iterable[Change]) -> list[Change]:
+        """Return the changes for the store to make: with every session sealed."""
+        return [self._sealed(change) if isinstance(change, Put) else change for change in changes]
+
+    def opened(self, cache_id: bytes, found: StoredSession | None) -> StoredSession | None:
+        """Return what the store has under ``cache_id``, with the session that was saved.
+
+        An entry that was tampered with, or sealed with a key that is gone, is as good as none.
+        """
+        if found is None:
+            return None
+        place = session_place(self._cache_type, cache_id, found.stored_at, found.expires_at)
+        try:
+            session = self._sealer.open(found.session, bound_to=place)
+        except TamperedError:
+            self._on_tampering()
+            return None
+        except OtherKeyError:
+            return None
+        return replace(found, session=session)
+
+    def _sealed(self, put: Put) -> Put:
+        place = session_place(self._cache_type, put.cache_id, put.stored_at, put.expires_at)
+        return replace(put, session=self._sealer.seal(put.session, bound_to=place))
