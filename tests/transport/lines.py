@@ -10,7 +10,7 @@ from pathlib import Path
 from tlsmgr.errors import ProtocolError
 from tlsmgr.transport.connection import Deadlines
 from tlsmgr.transport.dialogue import Deferred, Dialogue, EndOfDialogue
-from tlsmgr.transport.server import SocketServer
+from tlsmgr.transport.server import CONNECTION_LIMIT, SocketServer
 from tlsmgr.transport.unix_socket import listen
 
 DEADLINE_SECONDS = 5.0
@@ -85,12 +85,19 @@ async def serving(
     *,
     deadlines: Deadlines | None = None,
     welcome: frozenset[int] | None = None,
+    connection_limit: int = CONNECTION_LIMIT,
 ) -> AsyncIterator[tuple[SocketServer, Path]]:
     """Serve a dialogue on a socket of its own, and drain the server in the end."""
     with short_directory() as directory:
         path = directory / "s"
         users = frozenset([os.geteuid()]) if welcome is None else welcome
-        server = SocketServer(listen(path, mode=0o600), make_dialogue, welcome=users, deadlines=deadlines)
+        server = SocketServer(
+            listen(path, mode=0o600),
+            make_dialogue,
+            welcome=users,
+            deadlines=deadlines,
+            connection_limit=connection_limit,
+        )
         await server.start()
         try:
             yield server, path

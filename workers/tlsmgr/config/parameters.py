@@ -150,6 +150,15 @@ _SERVICE = (
         maximum=LONG_MAX,
     ),
     Parameter(
+        name="tlsmgr_client_connection_limit",
+        default="4000",
+        kind=Kind.INTEGER,
+        help="The largest number of connections on each socket; beyond, idle ones are closed for new ones.",
+        section=Section.SERVICE,
+        minimum=1,
+        maximum=1000000,
+    ),
+    Parameter(
         name="tlsmgr_request_size_limit",
         default="65536",
         kind=Kind.INTEGER,

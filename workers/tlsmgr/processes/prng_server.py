@@ -67,6 +67,7 @@ class PrngServer:
             listen(self._settings.tlsmgr_run_directory / f"{KIND.name}.sock", mode=0o600),
             self._rpc_dialogue,
             welcome=user_ids(self._settings.tlsmgr_authorized_users),
+            connection_limit=self._settings.tlsmgr_client_connection_limit,
         )
         if self._exchange_file is not None:
             # Now, since a chroot jail may follow; the keeper says why it cannot be opened.
@@ -81,6 +82,7 @@ class PrngServer:
         self._keeper.set_intervals(_intervals(settings))
         if self._server is not None:
             self._server.welcome = user_ids(settings.tlsmgr_authorized_users)
+            self._server.limit_connections(settings.tlsmgr_client_connection_limit)
         self._settings = settings
 
     def enter_jail(self, root: Path) -> None:

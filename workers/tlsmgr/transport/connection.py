@@ -11,7 +11,6 @@ from typing import cast
 
 from tlsmgr.errors import ProtocolError
 from tlsmgr.transport.dialogue import Deferred, Dialogue, EndOfDialogue
-from tlsmgr.transport.peer import PeerCredentials, peer_credentials
 
 _log = logging.getLogger(__name__)
 
@@ -36,18 +35,24 @@ class Rules:
     """What holds for all connections of one server."""
 
     make_dialogue: Callable[[], Dialogue]
-    is_welcome: Callable[[PeerCredentials], bool]
     deadlines: Deadlines
-    on_open: Callable[["Connection"], None]
     on_close: Callable[["Connection"], None]
+    #: Told when we begin to hold bytes for a client (half a request, or answers that it does not
+    #: read), and when that is over.
+    on_hold: Callable[["Connection", bool], None]
 
 
 class Connection(asyncio.Protocol):
-    """Carries one dialogue over one socket."""
+    """Carries one dialogue over one socket.
+
+    Attributes:
+        was_used: Whether it is new, or anything has arrived, since this was set to False.
+    """
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
         self._dialogue = rules.make_dialogue()
+        self.was_used = True
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._unanswered = 0
@@ -56,20 +61,15 @@ class Connection(asyncio.Protocol):
         self._is_closing = False  # nothing more is read, but what was read is answered
         self._is_over = False  # nothing more is answered, but what has been answered is sent
         self._has_progressed = False
+        self._holds = False
         self._half_request_timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Greet a peer that is welcome; end any other before it is read from."""
+        """Greet the peer."""
         self._transport = cast("asyncio.Transport", transport)
-        self._rules.on_open(self)
-        try:
-            peer = peer_credentials(transport.get_extra_info("socket"))
-        except OSError:
-            self.abort()
-            return
-        if not self._rules.is_welcome(peer):
-            self.abort()
+        if self._is_closing:
+            self._transport.abort()
         elif self._dialogue.greeting:
             self._transport.write(self._dialogue.greeting)
 
@@ -77,6 +77,7 @@ class Connection(asyncio.Protocol):
         """Answer what has arrived in full."""
         if self._is_closing:
             return
+        self.was_used = True
         if self._unanswered and self._is_reading and not self._may_take_another():
             # Only now: a client that asks one thing at a time is never paused, which costs two
             # system calls a request, and one that does not is held at a chunk more.
@@ -92,6 +93,7 @@ class Connection(asyncio.Protocol):
         """Stop reading from a peer that does not read, and give it a deadline."""
         self._peer_reads = False
         self._start_write_timer()
+        self._note_holding()
         self._adjust_reading()
 
     def resume_writing(self) -> None:
@@ -108,6 +110,11 @@ class Connection(asyncio.Protocol):
         self._cancel_half_request_timer()
         self._cancel_write_timer()
         self._rules.on_close(self)
+
+    @property
+    def awaits_answers(self) -> bool:
+        """Whether a request is being answered."""
+        return self._unanswered > 0
 
     def drain(self) -> None:
         """Read no more, answer what was read, and close."""
@@ -202,10 +209,17 @@ class Connection(asyncio.Protocol):
         self._is_over = True
 
     def _after_answering(self) -> None:
+        self._note_holding()
         if self._is_closing or self._is_over:
             self._finish()
         else:
             self._adjust_reading()
+
+    def _note_holding(self) -> None:
+        holds = not self._peer_reads or self._dialogue.is_mid_request
+        if holds is not self._holds and self._transport is not None:
+            self._holds = holds
+            self._rules.on_hold(self, holds)
 
     def _adjust_reading(self) -> None:
         if self._transport is None or self._is_closing:
