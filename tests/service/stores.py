@@ -7,7 +7,8 @@ from pathlib import Path
 
 from tlsmgr.config.caches import CacheSettings
 from tlsmgr.messages import CacheType
-from tlsmgr.storage.sessions import Change, SessionStore
+from tlsmgr.storage.limits import NO_LIMITS
+from tlsmgr.storage.sessions import Applied, Change, SessionStore, StoreLimits
 
 
 class TroubledStore(SessionStore):
@@ -18,12 +19,12 @@ class TroubledStore(SessionStore):
         self.trouble: Exception | None = None
         self.transactions: list[int] = []
 
-    def apply(self, changes: Sequence[Change]) -> list[bool]:
+    def apply(self, changes: Sequence[Change], limits: StoreLimits = NO_LIMITS) -> Applied:
         """Make all changes, or raise."""
         if self.trouble is not None:
             raise self.trouble
         self.transactions.append(len(changes))
-        return super().apply(changes)
+        return super().apply(changes, limits)
 
 
 @contextmanager
@@ -35,7 +36,7 @@ def locked(directory: Path) -> Iterator[None]:
         other.execute("ROLLBACK")
 
 
-def settings(*, timeout: int = 3600, logs: bool = False) -> CacheSettings:
+def settings(*, timeout: int = 3600, logs: bool = False, entry_limit: int = 0) -> CacheSettings:
     """Return the settings of an smtpd cache; its database is the opener's business."""
     return CacheSettings(
         cache_type=CacheType.SMTPD,
@@ -43,4 +44,6 @@ def settings(*, timeout: int = 3600, logs: bool = False) -> CacheSettings:
         timeout=timeout,
         loglevel=2 if logs else 0,
         logs_cache_events=logs,
+        entry_limit=entry_limit,
+        size_limit=0,
     )

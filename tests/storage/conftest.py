@@ -6,8 +6,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from diskcache import Cache
 
+from tlsmgr.storage.rawdisk import RawDisk
 from tlsmgr.storage.sessions import SessionStore
+from tlsmgr.storage.settings import DISKCACHE_SETTINGS
 
 
 @pytest.fixture
@@ -29,3 +32,11 @@ def intruder(store: SessionStore, directory: Path) -> Iterator[sqlite3.Connectio
     del store
     with closing(sqlite3.connect(directory / "cache.db", isolation_level=None, timeout=0)) as connection:
         yield connection
+
+
+@pytest.fixture
+def plain(store: SessionStore, directory: Path) -> Iterator[Cache]:
+    """The store as diskcache's own object, opened as anybody may who has diskcache."""
+    del store
+    with Cache(str(directory), disk=RawDisk, timeout=1, **DISKCACHE_SETTINGS) as cache:
+        yield cache

@@ -21,5 +21,5 @@ def test_a_batch_does_what_its_changes_do_one_by_one(
         SessionStore(folder / "whole", checkpoints=True) as whole,
         SessionStore(folder / "single", checkpoints=True) as single,
     ):
-        assert whole.apply(changes) == [single.apply([change])[0] for change in changes]
+        assert list(whole.apply(changes).done) == [single.apply([change]).done[0] for change in changes]
         assert [whole.find(name) for name in (b"a", b"b")] == [single.find(name) for name in (b"a", b"b")]

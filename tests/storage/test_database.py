@@ -1,13 +1,14 @@
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
 import diskcache
 import pytest
 
+from tests.service.stores import locked
 from tlsmgr.errors import StoreBusyError, StoreError
-from tlsmgr.storage import database as database_module
-from tlsmgr.storage.directory import prepare_directory
+from tlsmgr.storage.directory import sole_owner
 from tlsmgr.storage.schema import EXPECTED_SCHEMA
 from tlsmgr.storage.sessions import Put, SessionStore
 from tlsmgr.storage.settings import DISKCACHE_SETTINGS, KNOWN_SETTINGS
@@ -15,7 +16,7 @@ from tlsmgr.storage.settings import DISKCACHE_SETTINGS, KNOWN_SETTINGS
 
 def pragmas(store: SessionStore, *names: str) -> dict[str, object]:
     """Return the values of some pragmas on a store's own connection."""
-    execute = store._connection.execute  # noqa: SLF001 - no other connection has its pragmas
+    execute = store._database.connection.execute  # noqa: SLF001 - no other connection has its pragmas
     return {name: execute(f"PRAGMA {name}").fetchone()[0] for name in names}
 
 
@@ -46,7 +47,7 @@ def test_the_connection_has_our_pragmas(directory: Path, *, checkpoints: bool) -
             "secure_delete": 1,
             "temp_store": 2,
             "trusted_schema": 0,
-            "auto_vacuum": 0,
+            "auto_vacuum": 2,
             "mmap_size": 0,
             "cache_size": 8192,
             "busy_timeout": 0,
@@ -56,105 +57,52 @@ def test_the_connection_has_our_pragmas(directory: Path, *, checkpoints: bool) -
 
 def test_settings_in_the_file_do_not_override_ours(directory: Path) -> None:
     """Not even those of a plain diskcache that had the directory before."""
-    foreign: dict[str, object] = {
-        "statistics": 1,
-        "cull_limit": 10,
-        "size_limit": 1,
-        "sqlite_synchronous": 2,
-        "sqlite_mmap_size": 2**26,
-        "disk_min_file_size": 0,
-    }
+    foreign: dict[str, object] = {"statistics": 1, "sqlite_synchronous": 2, "sqlite_mmap_size": 2**26}
     with diskcache.Cache(directory, eviction_policy="none", **foreign):
         pass
     with SessionStore(directory, checkpoints=True) as store:
         assert pragmas(store, "synchronous", "mmap_size") == {"synchronous": 0, "mmap_size": 0}
-        cache = store._database  # noqa: SLF001 - these are diskcache's own
-        found = {name: getattr(cache, name) for name in DISKCACHE_SETTINGS}
-        assert found == dict(DISKCACHE_SETTINGS)
 
 
-@pytest.mark.parametrize("name", ["sqlite_writable_schema", "_disk", "disk_evil", "timeout"])
-def test_a_foreign_setting_is_refused(directory: Path, name: str) -> None:
-    """It would be a PRAGMA, or an attribute of diskcache's object, or an argument."""
-    with SessionStore(directory, checkpoints=True):
-        pass
-    with closing(sqlite3.connect(directory / "cache.db")) as connection:
-        connection.execute("INSERT INTO Settings VALUES (?, 1)", (name,))
-        connection.commit()
-    with pytest.raises(StoreError, match=f"holds '{name}'"):
-        SessionStore(directory, checkpoints=True)
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "CREATE TRIGGER spy AFTER INSERT ON Cache BEGIN DELETE FROM Cache; END",
-        "CREATE TABLE other (x)",
-        "CREATE VIEW other AS SELECT * FROM Cache",
-        "CREATE INDEX other ON Cache (store_time)",
-    ],
-)
-def test_a_foreign_object_is_refused(directory: Path, statement: str) -> None:
-    """Triggers run with every update; the others have no business there."""
-    with SessionStore(directory, checkpoints=True):
-        pass
-    with closing(sqlite3.connect(directory / "cache.db")) as connection:
-        connection.execute(statement)
-    with pytest.raises(StoreError, match="did not write; remove the directory"):
-        SessionStore(directory, checkpoints=True)
-
-
-def test_a_trigger_of_a_known_name_with_another_body_is_refused(directory: Path) -> None:
-    """A name is not trusted for what it stands for."""
-    with SessionStore(directory, checkpoints=True):
-        pass
-    with closing(sqlite3.connect(directory / "cache.db")) as connection:
-        connection.execute("DROP TRIGGER Settings_count_insert")
-        connection.execute(
-            "CREATE TRIGGER Settings_count_insert AFTER INSERT ON Cache BEGIN DELETE FROM Cache; END"
-        )
-    with pytest.raises(StoreError, match="holds 'Settings_count_insert'"):
-        SessionStore(directory, checkpoints=True)
-
-
-def test_a_store_whose_making_was_interrupted_is_completed(directory: Path) -> None:
-    """The schema is made in many transactions; death between two of them is no damage."""
-    with SessionStore(directory, checkpoints=True):
-        pass
-    with closing(sqlite3.connect(directory / "cache.db")) as connection:
-        connection.execute("DROP TRIGGER Settings_size_delete")
-        connection.execute("DROP INDEX Cache_expire_time")
-        connection.execute("DELETE FROM Settings WHERE key = 'count'")
-        connection.commit()
-    with SessionStore(directory, checkpoints=True) as store:
-        assert store.count() == 0
-
-
-def test_a_schema_that_lacks_something_is_refused(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As a later diskcache may make it: the store does not write where it does not know its way."""
+def test_a_diskcache_that_makes_another_schema_is_refused(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store does not write where it does not know its way."""
     monkeypatch.setitem(EXPECTED_SCHEMA, "Settings_more", "CREATE TRIGGER ...")
-    with pytest.raises(StoreError, match=r"lacks Settings_more; install diskcache 5\.6\.3"):
+    with pytest.raises(StoreError, match=r"install diskcache 5\.6\.3"):
         SessionStore(directory, checkpoints=True)
 
 
-def test_a_file_that_is_no_database_is_refused(directory: Path) -> None:
-    """The message says what to do; the file stays as it is."""
-    prepare_directory(directory)
-    (directory / "cache.db").write_bytes(b"no database" * 1000)
-    with pytest.raises(StoreError, match=f"{directory}: .*remove the directory.*SQLITE_NOTADB"):
-        SessionStore(directory, checkpoints=True)
-    assert (directory / "cache.db").read_bytes().startswith(b"no database")
+def test_a_store_that_another_process_makes_is_busy(directory: Path) -> None:
+    """For as long as that takes; who dies of it leaves nothing that is in the way."""
+    directory.mkdir(mode=0o700)
+    with sole_owner(directory):
+        with pytest.raises(StoreBusyError, match="try again"):
+            SessionStore(directory, checkpoints=False)
+        (directory / "cache.db.making").mkdir()
+        (directory / "cache.db.making" / "cache.db").write_bytes(b"half")
+    with SessionStore(directory, checkpoints=False) as store:
+        assert store.count() == 0
+    assert not (directory / "cache.db.making").exists()
 
 
-def test_opening_does_not_wait_long_for_a_lock(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Left to diskcache, it would try for a minute."""
-    monkeypatch.setattr(database_module, "OPEN_WAIT_SECONDS", 0.01)
+def test_opening_waits_as_long_as_it_is_told_to(directory: Path) -> None:
+    """A worker that starts has the time; one that serves has not."""
+    directory.mkdir(mode=0o700)
+    with sole_owner(directory):
+        for wait in (0.0, 0.05):
+            began = time.monotonic()
+            with pytest.raises(StoreBusyError):
+                SessionStore(directory, checkpoints=True, open_wait=wait)
+            assert time.monotonic() - began >= wait
+
+
+def test_opening_needs_no_lock(directory: Path) -> None:
+    """A store that is there is opened at once, whoever writes to it."""
     with SessionStore(directory, checkpoints=True):
         pass
-    with closing(sqlite3.connect(directory / "cache.db", isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StoreBusyError, match=f"{directory}: .*try again"):
-            SessionStore(directory, checkpoints=True)
+    with locked(directory), SessionStore(directory, checkpoints=True) as store:
+        assert store.count() == 0
 
 
 def test_the_log_stays_short_while_the_store_is_written(directory: Path) -> None:

@@ -39,6 +39,7 @@ def test_modes_do_not_depend_on_the_umask(directory: Path, mask: int) -> None:
             "cache.db": 0o600,
             "cache.db-wal": 0o600,
             "cache.db-shm": 0o600,
+            "cache.db.in-use-saver": 0o600,
         }
 
 
@@ -113,7 +114,8 @@ def test_a_dangling_link_for_the_database_makes_no_file(tmp_path: Path, director
 def test_what_belongs_to_another_user_is_refused(directory: Path, name: str) -> None:
     """Also for root: what another user wrote is not read with root's rights."""
     prepare_directory(directory)
-    (directory / "cache.db-wal").touch(mode=0o600)
+    for file in ("cache.db", "cache.db-wal"):
+        (directory / file).touch(mode=0o600)
     os.chown(directory / name, 12345, -1)
     with pytest.raises(StoreError, match="belongs to user 12345, not to 0"):
         prepare_directory(directory)

@@ -36,5 +36,5 @@ def test_what_a_killed_process_saved_is_there(directory: Path, batches: int) -> 
             for number in range(16):
                 assert store.lookup(b"%d.%d" % (batch, number), 1, 3600) == b"s" * 400
         assert store.count() % 16 == 0
-        rows = store._connection.execute("PRAGMA integrity_check").fetchall()  # noqa: SLF001 - SQLite's own check
+        rows = store._database.connection.execute("PRAGMA integrity_check").fetchall()  # noqa: SLF001 - SQLite's own check
     assert rows == [("ok",)]

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.storage.planting import plant
+from tlsmgr.errors import StoreDamagedError
 from tlsmgr.storage.rawdisk import RawDisk, RefusedRowError
 from tlsmgr.storage.sessions import Put, SessionStore
 
@@ -82,7 +83,7 @@ def test_any_other_key_is_refused(key: object, raw: object) -> None:
 
 
 @pytest.mark.parametrize("mode", [2, 3, 4])
-def test_a_row_that_names_a_file_is_a_miss_and_leaves_the_file(
+def test_a_row_that_names_a_file_is_refused_and_leaves_the_file(
     store: SessionStore, intruder: sqlite3.Connection, tmp_path: Path, mode: int
 ) -> None:
     """Looked up, overwritten, swept: the file is neither read nor deleted."""
@@ -90,39 +91,38 @@ def test_a_row_that_names_a_file_is_a_miss_and_leaves_the_file(
     victim.write_bytes(pickle.dumps("secret"))
     plant(intruder, key=b"one", mode=mode, filename="../victim", value=None, size=1000)
     plant(intruder, key=b"two", mode=mode, filename=str(victim), value=None, size=1000)
-    assert store.lookup(b"one", 150, 3600) is None
-    assert store.lookup(b"two", 150, 3600) is None
-    assert store.apply([Put(cache_id=b"one", session=b"mine", stored_at=150, expires_at=190)]) == [True]
+    for name in (b"one", b"two"):
+        with pytest.raises(StoreDamagedError):
+            store.lookup(name, 150, 3600)
+    assert store.apply([Put(cache_id=b"one", session=b"mine", stored_at=150, expires_at=190)]).done == [True]
     assert store.lookup(b"one", 150, 3600) == b"mine"
     assert len(store.remove_expired(1000)) == 2
     assert pickle.loads(victim.read_bytes()) == "secret"  # noqa: S301 - written above
 
 
-def test_a_planted_pickle_is_a_miss_and_does_not_run(
-    store: SessionStore, intruder: sqlite3.Connection, tmp_path: Path
+def test_a_planted_pickle_is_refused_and_does_not_run(
+    store: SessionStore, intruder: sqlite3.Connection, plain: diskcache.Cache, tmp_path: Path
 ) -> None:
     """CVE-2025-69872: by value, through our lookup and through diskcache's own methods."""
     sprung = tmp_path / "sprung"
     plant(intruder, mode=4, value=pickle.dumps(Trap(sprung)), expire_time=None)
-    assert store.lookup(b"id", 150, 3600) is None
-    assert store.find(b"id") is None
-    cache = store._database  # noqa: SLF001 - diskcache's own methods are behind it
-    assert cache.get(b"id") is None
-    assert cache.pop(b"id") is None
+    with pytest.raises(StoreDamagedError, match="did not write"):
+        store.lookup(b"id", 150, 3600)
+    assert plain.get(b"id") is None
+    assert plain.pop(b"id") is None
     assert not sprung.exists()
 
 
 def test_a_planted_pickled_key_does_not_run(
-    store: SessionStore, intruder: sqlite3.Connection, tmp_path: Path
+    store: SessionStore, intruder: sqlite3.Connection, plain: diskcache.Cache, tmp_path: Path
 ) -> None:
     """CVE-2025-69872: by key, on iteration, which nothing here does but diskcache can."""
     sprung = tmp_path / "sprung"
     key = pickle.dumps(Trap(sprung))
     plant(intruder, key=key, raw=0)
-    cache = store._database  # noqa: SLF001 - diskcache's own methods are behind it
-    for iterate in (iter, reversed, type(cache).iterkeys):
+    for iterate in (iter, reversed, type(plain).iterkeys):
         with pytest.raises(RefusedRowError):
-            list(iterate(cache))
+            list(iterate(plain))
     assert store.lookup(key, 150, 3600) is None
     assert not sprung.exists()
 
@@ -151,12 +151,13 @@ def test_the_trap_of_these_tests_works(tmp_path: Path) -> None:
         {"expire_time": b"never"},
     ],
 )
-def test_a_row_of_other_types_is_a_miss(
+def test_a_row_of_other_types_is_damage(
     store: SessionStore, intruder: sqlite3.Connection, columns: dict[str, object]
 ) -> None:
-    """SQLite keeps any type in any column; none of them raises here."""
+    """SQLite keeps any type in any column; we do not."""
     plant(intruder, **columns)
-    assert store.lookup(b"id", 150, 3600) is None
+    with pytest.raises(StoreDamagedError):
+        store.lookup(b"id", 150, 3600)
 
 
 @pytest.mark.parametrize("key", ["id", 7, None])

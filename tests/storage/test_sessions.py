@@ -5,6 +5,7 @@ import threading
 import time
 from pathlib import Path
 
+import diskcache
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,7 +25,7 @@ def put(cache_id: bytes, session: bytes = b"session", *, at: float = NOW, lives:
 
 def test_a_saved_session_is_found(store: SessionStore) -> None:
     """Under its own id, and no other."""
-    assert store.apply([put(b"id", b"one")]) == [True]
+    assert store.apply([put(b"id", b"one")]).done == [True]
     assert store.lookup(b"id", NOW, HOUR) == b"one"
     assert store.lookup(b"ID", NOW, HOUR) is None
     assert store.find(b"id") == StoredSession(session=b"one", stored_at=NOW, expires_at=NOW + HOUR)
@@ -47,7 +48,8 @@ def test_large_sessions_stay_in_the_database(store: SessionStore, directory: Pat
     session = os.urandom(300_000)
     store.apply([put(b"id", session)])
     assert store.lookup(b"id", NOW, HOUR) == session
-    assert {path.name for path in directory.iterdir()} == {"cache.db", "cache.db-wal", "cache.db-shm"}
+    database, log, index = "cache.db", "cache.db-wal", "cache.db-shm"
+    assert {path.name for path in directory.iterdir()} == {database, log, index, "cache.db.in-use-saver"}
 
 
 @pytest.mark.parametrize(
@@ -75,14 +77,14 @@ def test_removing_tells_whether_there_was_an_entry(store: SessionStore) -> None:
     """Expired or not, as in Postfix; and only once."""
     store.apply([put(b"fresh"), put(b"expired", at=NOW - 9999)])
     removals = [Remove(cache_id=name) for name in (b"fresh", b"unknown", b"expired", b"fresh")]
-    assert store.apply(removals) == [True, False, True, False]
+    assert store.apply(removals).done == [True, False, True, False]
     assert store.count() == 0
 
 
 def test_changes_of_one_batch_are_made_in_their_order(store: SessionStore) -> None:
     """The last one to an id wins, and each removal sees what was before it."""
     remove = Remove(cache_id=b"id")
-    answers = store.apply([remove, put(b"id", b"1"), put(b"id", b"2"), remove, remove, put(b"id", b"3")])
+    answers = store.apply([remove, put(b"id", b"1"), put(b"id", b"2"), remove, remove, put(b"id", b"3")]).done
     assert answers == [False, True, True, True, False, True]
     assert store.lookup(b"id", NOW, HOUR) == b"3"
     assert store.count() == 1
@@ -91,7 +93,7 @@ def test_changes_of_one_batch_are_made_in_their_order(store: SessionStore) -> No
 def test_no_change_at_all_needs_no_lock(store: SessionStore, intruder: sqlite3.Connection) -> None:
     """An empty batch is done before it begins."""
     intruder.execute("BEGIN IMMEDIATE")
-    assert store.apply([]) == []
+    assert store.apply([]).done == ()
 
 
 def test_a_batch_that_fails_changes_nothing(store: SessionStore) -> None:
@@ -103,7 +105,7 @@ def test_a_batch_that_fails_changes_nothing(store: SessionStore) -> None:
     assert store.lookup(b"old", NOW, HOUR) == b"1"
     assert store.lookup(b"new", NOW, HOUR) is None
     assert store.count() == 1
-    assert store.apply([put(b"new")]) == [True]
+    assert store.apply([put(b"new")]).done == [True]
 
 
 def test_sweeping_removes_the_oldest_first_and_no_more_than_asked(store: SessionStore) -> None:
@@ -130,7 +132,7 @@ def test_sweeping_uses_the_index(store: SessionStore) -> None:
     """A step costs the same at any size."""
     from tlsmgr.storage import sessions  # noqa: PLC0415 - only here are its statements needed
 
-    plan = store._connection.execute(  # noqa: SLF001 - the statement is the store's
+    plan = store._database.connection.execute(  # noqa: SLF001 - the statement is the store's
         "EXPLAIN QUERY PLAN " + sessions._DELETE_EXPIRED,  # noqa: SLF001 - likewise
         (1, 1),
     ).fetchall()
@@ -140,14 +142,25 @@ def test_sweeping_uses_the_index(store: SessionStore) -> None:
     assert "TEMP B-TREE" not in details
 
 
-def test_the_counters_are_those_of_diskcache(store: SessionStore, intruder: sqlite3.Connection) -> None:
+def test_the_counters_are_those_of_diskcache(
+    store: SessionStore, intruder: sqlite3.Connection, plain: diskcache.Cache
+) -> None:
     """Its triggers count along, when planted rows of another size are overwritten too."""
     plant(intruder, key=b"planted", size=5000, filename="x", mode=2, value=None)
     store.apply([put(b"a"), put(b"a"), put(b"b"), Remove(cache_id=b"b"), put(b"planted")])
-    cache = store._database  # noqa: SLF001 - diskcache's own figures are wanted
-    assert store.count() == len(cache) == 2
-    assert cache.reset("size") == 0
-    assert cache.check() == []
+    assert store.count() == len(plain) == 2
+    assert plain.reset("size") == 0
+    assert plain.check() == []
+
+
+def test_diskcache_finds_what_was_saved_and_the_other_way_round(
+    store: SessionStore, plain: diskcache.Cache
+) -> None:
+    """The store is a diskcache directory, for whoever has diskcache and our Disk."""
+    store.apply([put(b"ours", b"1", at=time.time())])
+    assert plain.get(b"ours") == b"1"
+    plain.set(b"theirs", b"2", expire=HOUR)
+    assert store.lookup(b"theirs", time.time(), HOUR) == b"2"
 
 
 def test_the_size_follows_what_is_stored(store: SessionStore) -> None:
@@ -182,7 +195,7 @@ def test_a_locked_store_says_so_at_once_and_can_be_read(
     assert store.lookup(b"old", NOW, HOUR) == b"session"
     assert store.count() == 1
     intruder.execute("ROLLBACK")
-    assert store.apply([put(b"new")]) == [True]
+    assert store.apply([put(b"new")]).done == [True]
 
 
 def test_a_lookup_sees_no_change_before_it_is_committed(
@@ -205,7 +218,7 @@ def test_a_lookup_leaves_no_snapshot_behind(store: SessionStore, directory: Path
             assert find(b"id") is not None
         # TRUNCATE succeeds (0) only when nobody reads from the log.
         checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)"
-        busy = store._connection.execute(checkpoint).fetchone()[0]  # noqa: SLF001 - the one that checkpoints
+        busy = store._database.connection.execute(checkpoint).fetchone()[0]  # noqa: SLF001 - the one that checkpoints
     assert busy == 0
 
 
@@ -269,14 +282,14 @@ def test_another_thread_cannot_use_the_store(store: SessionStore) -> None:
 def test_a_full_disk_is_an_error_and_reading_goes_on(store: SessionStore, directory: Path) -> None:
     """The change is not made, the message says what to do, and all works when there is space."""
     store.apply([put(b"old")])
-    pages = store._connection.execute("PRAGMA page_count").fetchone()[0]  # noqa: SLF001 - the limit is its own
-    store._connection.execute(f"PRAGMA max_page_count = {pages}")  # noqa: SLF001 - likewise
+    pages = store._database.connection.execute("PRAGMA page_count").fetchone()[0]  # noqa: SLF001 - the limit is its own
+    store._database.connection.execute(f"PRAGMA max_page_count = {pages}")  # noqa: SLF001 - likewise
     with pytest.raises(StoreError, match=f"{directory}: .*free some space"):
         store.apply([put(b"new", b"s" * 100_000)])
     assert store.lookup(b"old", NOW, HOUR) == b"session"
     assert store.lookup(b"new", NOW, HOUR) is None
-    store._connection.execute("PRAGMA max_page_count = 1000000")  # noqa: SLF001 - likewise
-    assert store.apply([put(b"new", b"s" * 100_000)]) == [True]
+    store._database.connection.execute("PRAGMA max_page_count = 1000000")  # noqa: SLF001 - likewise
+    assert store.apply([put(b"new", b"s" * 100_000)]).done == [True]
 
 
 def test_no_error_quotes_an_id_or_a_session(store: SessionStore, intruder: sqlite3.Connection) -> None:

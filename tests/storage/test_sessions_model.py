@@ -48,7 +48,7 @@ class StoreMachine(RuleBasedStateMachine):
                 batch.append(Put(cache_id=cache_id, session=session, stored_at=self.now, expires_at=ends))
                 self.model[cache_id] = session, self.now, ends
                 expected.append(True)
-        assert self.stores[which].apply(batch) == expected
+        assert list(self.stores[which].apply(batch).done) == expected
 
     @rule(which=st.integers(0, 1), cache_id=IDS, timeout=st.integers(0, 250))
     def lookup(self, which: int, cache_id: bytes, timeout: int) -> None:

@@ -68,6 +68,10 @@ class StoreError(HostError):
     """The session store cannot be used now: damaged, full, or not accessible."""
 
 
+class StoreDamagedError(StoreError):
+    """The session store is not as this program left it: only a new one in its place helps."""
+
+
 class StoreBusyError(StoreError):
     """Another process holds the store's write lock; the same call may succeed later."""
 

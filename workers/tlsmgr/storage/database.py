@@ -1,101 +1,232 @@
-"""diskcache's cache with our connection; the one place for its private names.
+"""A store's database, as one process has it open: transactions, upkeep, and an end that is clean."""
 
-diskcache applies the settings that it finds in the file to each connection that it opens.
-This one looks at the file first, and applies its own.
-"""
-
+import os
 import sqlite3
 import time
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import count as counter
 from pathlib import Path
 
-from diskcache import Cache
+from tlsmgr.errors import StoreBusyError, StoreDamagedError, StoreError
+from tlsmgr.storage import quarantine
+from tlsmgr.storage.failures import store_error, whole_number
+from tlsmgr.storage.opening import open_database
+from tlsmgr.storage.settings import DATABASE_NAME
+from tlsmgr.storage.wal_index import WalIndex, commits_between
 
-from tlsmgr.errors import StoreBusyError
-from tlsmgr.storage.directory import DATABASE_NAME, prepare_directory
-from tlsmgr.storage.failures import store_errors
-from tlsmgr.storage.rawdisk import RawDisk
-from tlsmgr.storage.schema import check_complete, check_nothing_foreign
-from tlsmgr.storage.settings import DISKCACHE_SETTINGS, OPEN_WAIT_SECONDS, connection_pragmas
-
-_OPEN_PAUSE_SECONDS = 0.02
-
-
-class CacheDatabase(Cache):  # type: ignore[misc]  # diskcache ships no types
-    """A diskcache cache of inline bytes, bound to the thread that opened it."""
-
-    def __init__(self, directory: str, *, checkpoints: bool) -> None:
-        self._pragmas = connection_pragmas(checkpoints=checkpoints)
-        with ExitStack() as undo:
-            undo.callback(self._close_if_opened)
-            super().__init__(directory, disk=RawDisk, **DISKCACHE_SETTINGS)
-            check_complete(self.connection, directory)
-            undo.pop_all()
-
-    @property
-    def connection(self) -> sqlite3.Connection:
-        """The one connection, in autocommit mode."""
-        return self._con
-
-    @property
-    def _con(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._local, "con", None)
-        if connection is None:
-            connection = self._local.con = self._connect()
-        return connection
-
-    @property
-    def _sql_retry(self) -> object:
-        # diskcache would try for a minute; the connection's own wait is enough.
-        return self._con.execute
-
-    def _connect(self) -> sqlite3.Connection:
-        path = Path(self._directory, DATABASE_NAME)
-        connection = sqlite3.connect(path, timeout=OPEN_WAIT_SECONDS, isolation_level=None)
-        with ExitStack() as undo:
-            undo.callback(connection.close)
-            check_nothing_foreign(connection, self._directory)
-            for name, value in self._pragmas.items():
-                connection.execute(f"PRAGMA {name} = {value}").fetchall()
-            undo.pop_all()
-        return connection
-
-    def _close_if_opened(self) -> None:
-        if hasattr(self, "_local"):
-            self.close()
+_CLOSED = -1
+_CLOSE_WAIT_MILLISECONDS = 500
+# Over all stores of the process, so that what was remembered of one is never taken for another's.
+_EPOCHS = counter()
+# A change that changes nothing; diskcache counts hits there, when it is told to.
+_TOUCH = "UPDATE Settings SET value = 0 WHERE key = 'hits'"
+# Free pages that are kept for what comes next: 1 MiB, or a sixteenth of the file.
+_FREE_PAGES_KEPT, _FREE_SHARE_KEPT = 256, 16
+_INCREMENTAL = 2
 
 
-def open_database(directory: Path, *, checkpoints: bool, lock_wait: float) -> CacheDatabase:
-    """Open the database in ``directory``, which is made when it is missing.
+class Database:
+    """One connection, and what belongs to it. For the thread that opened it, and no fork.
 
     Args:
-        directory: an absolute path, whose parent exists.
-        checkpoints: whether this connection moves the write-ahead log into the database; of
-            all processes at one directory, one does.
-        lock_wait: seconds that a statement waits for another connection's lock. Opening
-            itself waits up to two seconds.
+        directory: an absolute path, whose parent exists; becomes mode 0700.
+        saves: whether this is the process that saves: see ``open_database``.
+        lock_wait: seconds that a change waits for another connection's lock.
+        open_wait: seconds that opening waits for another process.
+        boot: the identity of the machine's boot; empty if unknown.
+        clock: the time of day in seconds since the epoch.
+
+    Attributes:
+        connection: SQLite's.
+        directory: the path, for messages.
 
     Raises:
-        StoreError: the directory or the database cannot be used.
-        StoreBusyError: another process kept it locked.
+        StoreError: as ``open_database`` says.
     """
-    prepare_directory(directory)
-    deadline = time.monotonic() + OPEN_WAIT_SECONDS
-    while True:
-        try:
-            return _open(directory, checkpoints=checkpoints, lock_wait=lock_wait)
-        except StoreBusyError:
-            # Where two make the same database, SQLite refuses the change to WAL without waiting.
-            if time.monotonic() >= deadline:
-                raise
-            time.sleep(_OPEN_PAUSE_SECONDS)
 
-
-def _open(directory: Path, *, checkpoints: bool, lock_wait: float) -> CacheDatabase:
-    with store_errors(str(directory), "open the database"):
-        database = CacheDatabase(str(directory), checkpoints=checkpoints)
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        saves: bool,
+        lock_wait: float,
+        open_wait: float,
+        boot: str,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.directory = str(directory)
+        self._saves = saves
+        self._place = _CLOSED
         with ExitStack() as undo:
-            undo.callback(database.close)
-            database.connection.execute(f"PRAGMA busy_timeout = {round(lock_wait * 1000)}").fetchall()
+            self.connection = open_database(
+                directory, checkpoints=saves, open_wait=open_wait, boot=boot, clock=clock
+            )
+            undo.callback(self.close, durably=False)
+            with self.errors("open the directory"):
+                # By descriptor, since in a chroot jail the path leads nowhere.
+                self._place = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                self._identity = self._found()
+                quarantine.mark_in_use(self._place, saves=saves, boot=boot)
+                self._wal_index = WalIndex(self._place)
+                self._begin(lock_wait)
             undo.pop_all()
-    return database
+
+    def _begin(self, lock_wait: float) -> None:
+        self._wait_for_locks(round(lock_wait * 1000))
+        self._can_shrink = self.number("PRAGMA auto_vacuum") == _INCREMENTAL
+        self._header = self._wal_index.header()
+        self._epoch = next(_EPOCHS)
+
+    def close(self, *, durably: bool = True) -> None:
+        """Close it; a second time does nothing.
+
+        Args:
+            durably: have all on the disk first, which takes as long as the disk takes; a
+                database that was not closed so is not trusted after the machine went down.
+        """
+        try:
+            with self.errors("close the database"):
+                is_on_disk = durably and self._place != _CLOSED and self._sync()
+                self.connection.close()
+                if is_on_disk:
+                    quarantine.unmark_in_use(self._place, saves=self._saves)
+        finally:
+            self.connection.close()
+            self._close_files()
+
+    def _close_files(self) -> None:
+        if self._place != _CLOSED:
+            if hasattr(self, "_wal_index"):
+                self._wal_index.close()
+            os.close(self._place)
+            self._place = _CLOSED
+
+    def _sync(self) -> bool:
+        """Have everything on the disk by the time the connection is closed; tell whether it is.
+
+        The process that saves moves its log into the database, if nobody reads from it. Another
+        one has it done by SQLite, which does it when the last connection is closed, or else
+        leaves it to the one that saves. A change comes first, since SQLite syncs only what it moves.
+        """
+        self._wait_for_locks(_CLOSE_WAIT_MILLISECONDS)
+        self.connection.execute("PRAGMA synchronous = 2").fetchall()
+        try:
+            with self.transaction("close the database"):
+                self.connection.execute(_TOUCH)
+        except StoreBusyError:
+            return False
+        return not self._saves or self._is_all_moved()
+
+    def _is_all_moved(self) -> bool:
+        busy, frames, moved = self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        return not busy and bool(frames == moved)
+
+    def epoch(self) -> int:
+        """Return a number that is a new one as soon as another connection changed something.
+
+        Changes through this one leave it as it is. It costs less than a microsecond. What was
+        read when it was the same is still so.
+        """
+        header = self._wal_index.header()
+        if header != self._header:
+            self._header = header
+            self._epoch = next(_EPOCHS)
+        return self._epoch
+
+    def failure(self, doing: str, cause: sqlite3.Error | OSError) -> StoreError:
+        """Return the error to raise for ``cause``; damage is marked, so that a new start is made."""
+        error = store_error(self.directory, doing, cause)
+        if isinstance(error, StoreDamagedError) and self._place != _CLOSED:
+            quarantine.mark_damaged(self._place)
+        return error
+
+    @contextmanager
+    def errors(self, doing: str) -> Iterator[None]:
+        """Turn the errors of SQLite and of the operating system into those of ``failure``."""
+        try:
+            yield
+        except (sqlite3.Error, OSError) as cause:
+            raise self.failure(doing, cause) from cause
+
+    def number(self, query: str, *arguments: float) -> int:
+        """Return the one number that a query finds."""
+        try:
+            return whole_number(self.connection.execute(query, arguments).fetchall())
+        except sqlite3.Error as cause:
+            raise self.failure("count sessions", cause) from cause
+
+    @contextmanager
+    def transaction(self, doing: str) -> Iterator[None]:
+        """Commit what is done within, or nothing of it."""
+        execute = self.connection.execute
+        with self.errors(doing):
+            self._check_in_place()
+            if not self._saves:
+                self.check_undamaged()
+            execute("BEGIN IMMEDIATE")
+            changed = self.connection.total_changes
+            try:
+                yield
+                self.epoch()  # nobody else commits from here to our own commit
+                execute("COMMIT")
+                self._claim_commit(own=self.connection.total_changes != changed)
+            finally:
+                if self.connection.in_transaction:
+                    execute("ROLLBACK")
+
+    def _claim_commit(self, *, own: bool) -> None:
+        # One commit more than our own, and another connection was quick.
+        header = self._wal_index.header()
+        if commits_between(self._header, header) == own:
+            self._header = header
+
+    def check_undamaged(self) -> None:
+        """Look whether another process found damage, or set the directory aside.
+
+        Raises:
+            StoreDamagedError: it is so.
+        """
+        if quarantine.is_marked_damaged(self._place):
+            raise StoreDamagedError(f"session store {self.directory}: was found damaged and is set aside")
+
+    def log_backlog(self) -> int:
+        """Return how many pages of the log the process that saves has not yet moved."""
+        return self._wal_index.backlog()
+
+    def release_space(self, pages: int, *, backlog: int) -> bool:
+        """Give up to ``pages`` free pages back; or have the log moved, if it has ``backlog`` pages.
+
+        A checkpoint comes with a commit and no other way, so that SQLite before 3.51.3 is safe.
+
+        Returns:
+            Whether there is more to do.
+        """
+        spare = self._spare_pages()
+        if spare <= 0 and self.log_backlog() < backlog:
+            return False
+        with self.transaction("give back free space"):
+            self.connection.execute(_TOUCH)
+            if spare > 0:
+                self.connection.execute(f"PRAGMA incremental_vacuum({min(spare, pages)})").fetchall()
+        return spare > pages or self.log_backlog() >= backlog
+
+    def _spare_pages(self) -> int:
+        if not self._can_shrink:
+            return 0
+        kept = max(_FREE_PAGES_KEPT, self.number("PRAGMA page_count") // _FREE_SHARE_KEPT)
+        return self.number("PRAGMA freelist_count") - kept
+
+    def _wait_for_locks(self, milliseconds: int) -> None:
+        self.connection.execute(f"PRAGMA busy_timeout = {milliseconds}").fetchall()
+
+    def _check_in_place(self) -> None:
+        # SQLite goes on with a file that was removed, and what it saves there is lost at the end.
+        # Of a closed store SQLite itself says so.
+        if self._place != _CLOSED and self._found() != self._identity:
+            raise StoreError(f"session store {self.directory}: {DATABASE_NAME} was replaced by another")
+
+    def _found(self) -> tuple[int, int]:
+        with self.errors("find the database"):
+            found = os.stat(DATABASE_NAME, dir_fd=self._place)
+        return found.st_dev, found.st_ino

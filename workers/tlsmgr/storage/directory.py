@@ -4,18 +4,19 @@ The rows, triggers and settings of a database are believed, so nobody else may w
 there; and sessions are secrets, so nobody else may read.
 """
 
+import fcntl
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tlsmgr.errors import StoreError
+from tlsmgr.errors import StoreBusyError, StoreError
 from tlsmgr.storage.failures import store_errors
+from tlsmgr.storage.settings import DATABASE_NAME
 
-#: diskcache's name for the database; SQLite adds the suffixes of the other files.
-DATABASE_NAME = "cache.db"
-_FILE_NAMES = tuple(DATABASE_NAME + suffix for suffix in ("", "-wal", "-shm", "-journal"))
+#: All names that SQLite gives the parts of a database.
+FILE_NAMES = tuple(DATABASE_NAME + suffix for suffix in ("", "-wal", "-shm", "-journal"))
 
 _DIRECTORY_MODE = 0o700
 _FILE_MODE = 0o600
@@ -23,7 +24,7 @@ _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def prepare_directory(path: Path) -> None:
-    """Make a store's directory and its empty database, or check those that are there.
+    """Make a store's directory, or check the one that is there and the database's files in it.
 
     Afterwards the directory has mode 0700 and the database's files 0600, whatever the umask,
     and all belong to the effective user. The parent directory must exist.
@@ -36,23 +37,21 @@ def prepare_directory(path: Path) -> None:
     with store_errors(str(path), "open the directory"):
         with suppress(FileExistsError):
             path.mkdir(mode=_DIRECTORY_MODE)
-        with _opened(path) as directory:
+        with opened_directory(path) as directory:
             _check_ours(os.fstat(directory), path)
             os.fchmod(directory, _DIRECTORY_MODE)
-            _make_database(directory)
-            for name in _FILE_NAMES:
+            for name in FILE_NAMES:
                 _check_file(directory, name, path / name)
 
 
-def _check_path(path: Path) -> None:
-    if not path.is_absolute():
-        raise StoreError(f"session store {path}: the path must be absolute")
-    if os.path.expandvars(path) != str(path):
-        raise StoreError(f"session store {path}: diskcache would replace the $name in the path; rename it")
-
-
 @contextmanager
-def _opened(path: Path) -> Iterator[int]:
+def opened_directory(path: Path) -> Iterator[int]:
+    """Give the descriptor of a store's directory, which is no symbolic link.
+
+    Raises:
+        StoreError: it is one.
+        OSError: it cannot be opened.
+    """
     if path.is_symlink():
         raise StoreError(f"session store {path}: is a symbolic link; name the directory itself")
     directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -62,17 +61,43 @@ def _opened(path: Path) -> Iterator[int]:
         os.close(directory)
 
 
-def _make_database(directory: int) -> None:
-    # An existing one is not even opened: closing it would drop the locks (POSIX ones, which are
-    # the process's) of a connection that this process may have to it.
+@contextmanager
+def sole_owner(path: Path) -> Iterator[int]:
+    """Be the only process that makes or moves a database in the directory; gives its descriptor.
+
+    Raises:
+        StoreBusyError: another one is about it.
+        StoreError: the directory is a symbolic link.
+        OSError: it cannot be opened.
+    """
+    with opened_directory(path) as directory:
+        try:
+            fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as cause:
+            raise StoreBusyError(f"session store {path}: another process makes it; try again") from cause
+        yield directory
+
+
+def make_file(name: str, directory: int) -> None:
+    """Make an empty file of mode 0600, whatever the umask, if there is none.
+
+    An existing one is not even opened: closing it would drop the locks (POSIX ones, which are
+    the process's) of a connection that this process may have to it.
+    """
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     with suppress(FileExistsError):
-        database = os.open(DATABASE_NAME, flags, _FILE_MODE, dir_fd=directory)
+        made = os.open(name, flags, _FILE_MODE, dir_fd=directory)
         try:
-            # The umask had its say; and SQLite gives its other files the mode of this one.
-            os.fchmod(database, _FILE_MODE)
+            os.fchmod(made, _FILE_MODE)
         finally:
-            os.close(database)
+            os.close(made)
+
+
+def _check_path(path: Path) -> None:
+    if not path.is_absolute():
+        raise StoreError(f"session store {path}: the path must be absolute")
+    if os.path.expandvars(path) != str(path):
+        raise StoreError(f"session store {path}: diskcache would replace the $name in the path; rename it")
 
 
 def _check_file(directory: int, name: str, path: Path) -> None:

@@ -37,7 +37,7 @@ class RawDisk(Disk):  # type: ignore[misc]  # diskcache ships no types
             RefusedRowError: the key is a pickle, or not bytes.
         """
         if raw not in (True, 1) or not isinstance(key, bytes):
-            raise RefusedRowError("a key that is not plain bytes was refused")
+            raise RefusedRowError("it holds a key that this program did not write; refused")
         return key
 
     def store(self, value: object, read: object, key: object = UNKNOWN) -> tuple[int, int, None, memoryview]:
@@ -60,7 +60,7 @@ class RawDisk(Disk):  # type: ignore[misc]  # diskcache ships no types
                 methods take this for a miss.
         """
         if mode != MODE_RAW or filename is not None or read or not isinstance(value, bytes):
-            raise RefusedRowError("a value that is not plain bytes was refused")
+            raise RefusedRowError("it holds a value that this program did not write; refused")
         return value
 
     def filename(self, key: object = UNKNOWN, value: object = UNKNOWN) -> NoReturn:

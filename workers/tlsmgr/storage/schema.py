@@ -6,7 +6,7 @@ it trusts: a file with a trigger or a setting more was not made by this package.
 
 import sqlite3
 
-from tlsmgr.errors import StoreError
+from tlsmgr.storage.failures import DamageError
 from tlsmgr.storage.settings import KNOWN_SETTINGS
 
 _COUNT = 'UPDATE Settings SET value = value {change} WHERE key = "{key}"'
@@ -40,13 +40,11 @@ EXPECTED_SCHEMA: dict[str, str | None] = {
 }
 
 
-def check_nothing_foreign(connection: sqlite3.Connection, directory: str) -> None:
-    """Refuse a file that holds what diskcache would not have made with our settings.
-
-    A new file, or one whose making was interrupted, has less, and is accepted.
+def check_ours(connection: sqlite3.Connection) -> None:
+    """Refuse a file that holds anything else than what diskcache makes with our settings.
 
     Raises:
-        StoreError: the file has a foreign table, index, trigger or setting.
+        DamageError: a table, index, trigger or setting is foreign, or missing.
         sqlite3.Error: the file cannot be read, or is no database.
     """
     schema = _schema(connection)
@@ -54,24 +52,23 @@ def check_nothing_foreign(connection: sqlite3.Connection, directory: str) -> Non
     if "Settings" in schema:
         foreign |= _setting_names(connection) - KNOWN_SETTINGS
     if foreign:
-        names = ", ".join(sorted(map(repr, foreign)))
-        raise StoreError(
-            f"session store {directory}: the database holds {names}, which this program did not"
-            " write; remove the directory, and it is made anew"
-        )
+        raise DamageError(f"it holds {_listed(foreign)}, which this program did not write")
+    if missing := missing_parts(connection):
+        raise DamageError(f"it lacks {_listed(missing)}")
 
 
-def check_complete(connection: sqlite3.Connection, directory: str) -> None:
-    """Refuse a file that lacks a part of the schema, as another diskcache would make it.
+def missing_parts(connection: sqlite3.Connection) -> set[str]:
+    """Return the names of the tables, indexes, triggers and settings that a file lacks.
 
     Raises:
-        StoreError: a table, index or trigger is missing.
-        sqlite3.Error: the file cannot be read.
+        sqlite3.Error: the file cannot be read, or is no database.
     """
-    missing = EXPECTED_SCHEMA.keys() - _schema(connection).keys()
-    if missing:
-        names = ", ".join(sorted(missing))
-        raise StoreError(f"session store {directory}: the database lacks {names}; install diskcache 5.6.3")
+    missing = set(EXPECTED_SCHEMA.keys() - _schema(connection).keys())
+    return missing or set(KNOWN_SETTINGS - _setting_names(connection))
+
+
+def _listed(names: set[str]) -> str:
+    return ", ".join(sorted(map(repr, names)))
 
 
 def _schema(connection: sqlite3.Connection) -> dict[str, str | None]:

@@ -5,21 +5,38 @@ snapshot and waits for no writer, and a change that finds the store locked says 
 Times are seconds since the epoch, and always arguments.
 """
 
-import os
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeAlias
+from typing import Self
 
-from tlsmgr.errors import StoreError
-from tlsmgr.storage.database import open_database
-from tlsmgr.storage.directory import DATABASE_NAME
-from tlsmgr.storage.failures import store_error, store_errors
-from tlsmgr.storage.rawdisk import RefusedRowError
+from tlsmgr.storage.database import Database
+from tlsmgr.storage.entries import Change, Put, Remove, StoredSession, is_fresh
+from tlsmgr.storage.failures import DamageError
+from tlsmgr.storage.limits import NO_LIMITS, Applied, Room, Row, StoreLimits
+from tlsmgr.storage.quarantine import BOOT_ID, boot_identity
+from tlsmgr.storage.rawdisk import RawDisk, RefusedRowError
+
+__all__ = [
+    "BACKLOG_TO_MOVE",
+    "SWEEP_STEP",
+    "Applied",
+    "Change",
+    "Put",
+    "Remove",
+    "SessionStore",
+    "StoreLimits",
+    "StoredSession",
+    "is_fresh",
+]
+
+#: Pages that one step of giving back moves at most, in less than 2 ms.
+RELEASE_STEP = 32
+#: Pages of the log that a process that only removes leaves for the one that saves: it moves
+#: them between two requests.
+BACKLOG_TO_MOVE = 200
 
 #: Rows that one step of a sweep removes: more would make another process's writer wait
 #: for longer than a request may (p99 20 ms at diskcache's own 100, 3.6 ms at 25).
@@ -44,45 +61,11 @@ _DELETE_EXPIRED = """
     RETURNING key
 """
 _COUNT_EXPIRED = "SELECT count(*) FROM Cache INDEXED BY Cache_expire_time WHERE expire_time <= ?"
-_CLOSED = -1
 _COUNT = "SELECT value FROM Settings WHERE key = 'count'"  # kept by diskcache's triggers
 _SIZE = """
     SELECT (page_count - freelist_count) * page_size
     FROM pragma_page_count, pragma_freelist_count, pragma_page_size
 """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Put:
-    """Save ``session`` under ``cache_id``, in place of a former one; both may be empty."""
-
-    cache_id: bytes
-    session: bytes = field(repr=False)
-    stored_at: float
-    expires_at: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remove:
-    """Remove the entry saved under ``cache_id``, expired or not."""
-
-    cache_id: bytes
-
-
-Change: TypeAlias = Put | Remove
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredSession:
-    """An entry as it was saved; whether it has expired depends on who asks when."""
-
-    session: bytes = field(repr=False)
-    stored_at: float
-    expires_at: float
-
-    def is_fresh(self, *, now: float, timeout: int) -> bool:
-        """Tell whether the entry may be given out: its own time and ``timeout`` are both not over."""
-        return self.expires_at > now and self.stored_at + timeout > now
 
 
 class SessionStore:
@@ -93,35 +76,55 @@ class SessionStore:
     the same call may succeed a moment later.
     """
 
-    def __init__(self, directory: Path, *, checkpoints: bool, lock_wait: float = 0.0) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        checkpoints: bool,
+        lock_wait: float = 0.0,
+        open_wait: float = 0.0,
+        boot_id: Path = BOOT_ID,
+    ) -> None:
         """Open the store, and make it when it is not there.
+
+        One that is damaged, or was in use when the machine went down, is set aside as
+        ``DIRECTORY.damaged-TIME``, and a new one begun: by the process that saves. It takes some
+        milliseconds, most of them for a mark that is to be on the disk.
 
         Args:
             directory: an absolute path, whose parent exists; becomes mode 0700.
             checkpoints: whether this one moves the write-ahead log into the database: True for
                 the process that saves, which so keeps its log short, and False for all others.
             lock_wait: seconds that a change waits for another connection's lock.
+            open_wait: seconds that opening waits for another process that makes the store.
+            boot_id: the file that has another content after each boot of the machine.
 
         Raises:
-            StoreError: the directory or the database is not ours alone, damaged, or not to be made.
-            StoreBusyError: another process kept it locked for two seconds.
+            StoreError: the directory or the database is not ours alone, or not to be made.
+            StoreDamagedError: it is to be set aside first, by the process that saves.
+            StoreBusyError: another process has it locked; the same may succeed a moment later.
         """
-        self._database = open_database(directory, checkpoints=checkpoints, lock_wait=lock_wait)
-        self._directory = str(directory)
-        self._connection = self._database.connection
-        with store_errors(self._directory, "open the directory"):
-            # By descriptor, since in a chroot jail the path leads nowhere.
-            self._place = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        self._identity = self._found()
-        self._disk = self._database.disk
+        self._database = Database(
+            directory,
+            saves=checkpoints,
+            lock_wait=lock_wait,
+            open_wait=open_wait,
+            boot=boot_identity(boot_id),
+        )
+        self._execute = self._database.connection.execute
+        self._disk = RawDisk(str(directory))
+        self._room = Room(self._database)
+        #: See ``Database.epoch``.
+        self.epoch = self._database.epoch
 
-    def close(self) -> None:
-        """Close the store; a second time does nothing."""
-        with store_errors(self._directory, "close the database"):
-            self._database.close()
-            if self._place != _CLOSED:
-                os.close(self._place)
-                self._place = _CLOSED
+    def close(self, *, durably: bool = True) -> None:
+        """Close the store; a second time does nothing.
+
+        Args:
+            durably: have all on the disk first, which may take a second or more: for the end of
+                a process. One that was not closed so is not trusted after the machine went down.
+        """
+        self._database.close(durably=durably)
 
     def __enter__(self) -> Self:
         return self
@@ -129,7 +132,7 @@ class SessionStore:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        self.close(durably=False)
 
     def lookup(self, cache_id: bytes, now: float, timeout: int) -> bytes | None:
         """Return the session saved under ``cache_id``, or None; never an expired one.
@@ -146,49 +149,61 @@ class SessionStore:
     def find(self, cache_id: bytes) -> StoredSession | None:
         """Return the entry saved under ``cache_id``, expired or not.
 
-        A row that this class would not have written is as good as none.
+        Raises:
+            StoreDamagedError: there is a row that this class would not have written.
         """
         try:
-            rows = self._connection.execute(_SELECT, (cache_id,)).fetchall()
-        except sqlite3.Error as cause:
-            raise store_error(self._directory, "look up a session", cause) from cause
-        return self._accepted(*rows[0]) if rows else None
+            rows = self._execute(_SELECT, (cache_id,)).fetchall()
+            return self._accepted(*rows[0]) if rows else None
+        except (sqlite3.Error, RefusedRowError) as cause:
+            raise self._database.failure("look up a session", cause) from cause
 
     def _accepted(
         self, mode: object, filename: object, value: object, stored_at: object, expires_at: object
-    ) -> StoredSession | None:
+    ) -> StoredSession:
         if not isinstance(stored_at, float) or not isinstance(expires_at, float):
-            return None
-        try:
-            session = self._disk.fetch(mode, filename, value, read=False)
-        except RefusedRowError:
-            return None
+            raise DamageError("it holds a row that this program did not write")
+        session = self._disk.fetch(mode, filename, value, read=False)
         return StoredSession(session=session, stored_at=stored_at, expires_at=expires_at)
 
-    def apply(self, changes: Sequence[Change]) -> list[bool]:
+    def apply(self, changes: Sequence[Change], limits: StoreLimits = NO_LIMITS) -> Applied:
         """Make all changes in one transaction, in their order, or none of them.
 
-        When this returns, they survive the death of the process (not of the machine).
+        When this returns, they survive the death of the process (not of the machine). What
+        they made too much by ``limits`` has gone in the same transaction, the entries nearest
+        to expiry first: the store is then within 1% of its limits. If it was over them before,
+        as after an edit, it is at least no larger; ``evict`` is for that.
+        """
+        if not changes:
+            return Applied()
+        done: list[bool] = []
+        with self._database.transaction("save sessions"):
+            size_before = self._room.measure(limits)
+            for _, run in groupby(changes, type):
+                done += self._apply_run(list(run))
+            rows = self._room.restore(limits, added=len(changes), size_before=size_before)
+        return _applied(done, rows, changes)
+
+    def evict(self, limits: StoreLimits, at_most: int) -> list[bytes]:
+        """Remove up to ``at_most`` entries, the nearest to expiry first, if there are too many.
+
+        This is for the time after a limit was lowered, to be called until it returns nothing:
+        ``apply`` keeps a store within limits that it is within.
 
         Returns:
-            For each change whether it was done: True for a Put, and for a Remove whether there
-            was an entry.
+            The cache ids of what was removed.
         """
-        done: list[bool] = []
-        if changes:
-            self._check_in_place()
-            with self._transaction("save sessions"):
-                for _, run in groupby(changes, type):
-                    done += self._apply_run(list(run))
-        return done
+        with self._database.transaction("remove sessions"):
+            rows = self._room.reduce(limits, at_most)
+        return _cache_ids(rows)
 
     def _apply_run(self, run: Sequence[Change]) -> list[bool]:
         # All of one kind: saved at once, but removed one by one, since each has its own answer.
         rows = [(c.cache_id, c.stored_at, c.expires_at, c.session) for c in run if isinstance(c, Put)]
         if rows:
-            self._connection.executemany(_UPSERT, rows)
+            self._database.connection.executemany(_UPSERT, rows)
             return [True] * len(rows)
-        return [self._connection.execute(_DELETE, (change.cache_id,)).rowcount > 0 for change in run]
+        return [self._execute(_DELETE, (change.cache_id,)).rowcount > 0 for change in run]
 
     def remove_expired(self, now: float, limit: int = SWEEP_STEP) -> list[bytes]:
         """Remove up to ``limit`` entries that expired at ``now`` or before, the oldest first.
@@ -196,52 +211,50 @@ class SessionStore:
         Returns:
             The cache ids of what was removed; fewer than ``limit`` when no more are left.
         """
-        self._check_in_place()
-        with self._transaction("remove expired sessions"):
-            removed = self._connection.execute(_DELETE_EXPIRED, (now, limit)).fetchall()
+        with self._database.transaction("remove expired sessions"):
+            removed = self._execute(_DELETE_EXPIRED, (now, limit)).fetchall()
         return [cache_id for (cache_id,) in removed]
+
+    def log_backlog(self) -> int:
+        """Return the pages of the log that were not yet moved into the database.
+
+        Only the process that saves moves them; others had better wait while there are many.
+        """
+        return self._database.log_backlog()
+
+    def release_space(self, pages: int = RELEASE_STEP) -> bool:
+        """Do some upkeep: move the log of a process that removes, give back up to ``pages`` free pages.
+
+        To be called by the process that saves, about once a second, and again after 10 ms
+        while it returns True.
+
+        Raises:
+            StoreDamagedError: another process found damage; opening the store anew mends it.
+        """
+        self._database.check_undamaged()
+        return self._database.release_space(pages, backlog=BACKLOG_TO_MOVE)
 
     def count(self) -> int:
         """Return the number of entries, expired ones included; costs the same at any size."""
-        return self._number(_COUNT)
+        return self._database.number(_COUNT)
 
     def size(self) -> int:
         """Return the bytes that the database uses on disk, less its log and its free pages."""
-        return self._number(_SIZE)
+        return self._database.number(_SIZE)
 
     def expired_count(self, now: float) -> int:
         """Return the number of expired entries; reads the index of each, so not for a request."""
-        return self._number(_COUNT_EXPIRED, now)
+        return self._database.number(_COUNT_EXPIRED, now)
 
-    def _number(self, query: str, *arguments: float) -> int:
-        with store_errors(self._directory, "count sessions"):
-            rows = self._connection.execute(query, arguments).fetchall()
-        if len(rows) != 1 or not isinstance(rows[0][0], int):
-            raise StoreError(
-                f"session store {self._directory}: its counters are damaged; remove the directory,"
-                " and it is made anew"
-            )
-        return rows[0][0]
 
-    def _check_in_place(self) -> None:
-        # SQLite goes on with a file that was removed, and what it saves there is lost at the end.
-        # Of a closed store SQLite itself says so.
-        if self._place != _CLOSED and self._found() != self._identity:
-            raise StoreError(f"session store {self._directory}: {DATABASE_NAME} was replaced by another")
+def _applied(done: Sequence[bool], rows: Sequence[Row], changes: Sequence[Change]) -> Applied:
+    if not rows:
+        return Applied(done=done)
+    now = max((change.stored_at for change in changes if isinstance(change, Put)), default=0.0)
+    expired = sum(isinstance(expires_at, float) and expires_at <= now for _, expires_at in rows)
+    return Applied(done=done, evicted=_cache_ids(rows), expired=expired)
 
-    def _found(self) -> tuple[int, int]:
-        with store_errors(self._directory, "find the database"):
-            found = os.stat(DATABASE_NAME, dir_fd=self._place)
-        return found.st_dev, found.st_ino
 
-    @contextmanager
-    def _transaction(self, doing: str) -> Iterator[None]:
-        execute = self._connection.execute
-        with store_errors(self._directory, doing):
-            execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                execute("COMMIT")
-            finally:
-                if self._connection.in_transaction:
-                    execute("ROLLBACK")
+def _cache_ids(rows: Sequence[Row]) -> list[bytes]:
+    # Nobody asks for a planted row by a key that is no bytes.
+    return [key for key, _ in rows if isinstance(key, bytes)]

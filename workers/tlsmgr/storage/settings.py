@@ -9,8 +9,8 @@ from types import MappingProxyType
 
 from diskcache.core import METADATA
 
-#: How long opening waits for another process's lock: no request waits for it yet.
-OPEN_WAIT_SECONDS = 2.0
+#: diskcache's name for the database; SQLite adds the suffixes of the other files.
+DATABASE_NAME = "cache.db"
 
 DISKCACHE_SETTINGS: Mapping[str, int | str] = MappingProxyType(
     {
@@ -26,9 +26,10 @@ DISKCACHE_SETTINGS: Mapping[str, int | str] = MappingProxyType(
         # may hold is its owner's decision, by count() and size().
         "size_limit": 2**62,
         "cull_limit": 0,
-        # Pages that a removal freed are taken by the next update. Giving them back to the
-        # file system would move pages within the transactions that requests wait for.
-        "sqlite_auto_vacuum": 0,
+        # Pages that a removal freed are taken by the next update; what is left over in the end
+        # is given back in small steps, when there is time (2: incremental, on demand only). A
+        # database that was made with 0 keeps its free pages.
+        "sqlite_auto_vacuum": 2,
         # 32 MB at 4096-byte pages: the index of a million entries, and not all of memory.
         "sqlite_cache_size": 2**13,
         # Readers and the writer do not wait for each other.
@@ -67,7 +68,8 @@ def connection_pragmas(*, checkpoints: bool) -> dict[str, int | str]:
     own: dict[str, int | str] = {
         # SQLite 3.7.0 to 3.51.2 can damage the database when one connection checkpoints a log
         # that is all checkpointed, while another starts it anew. One that checkpoints only
-        # right after its own commit, and is alone in doing so, never meets such a log.
+        # right after its own commit, and is alone in doing so, never meets such a log. Should
+        # it happen all the same, the damaged store is set aside.
         "wal_autocheckpoint": _CHECKPOINT_PAGES if checkpoints else 0,
         # A log that grew under a long reader shrinks to this when it is started anew.
         "journal_size_limit": _WAL_BYTES_KEPT,
@@ -78,6 +80,9 @@ def connection_pragmas(*, checkpoints: bool) -> dict[str, int | str]:
         # SQL that the file brings along may not call functions with side effects.
         "trusted_schema": 0,
     }
-    prefix = "sqlite_"
-    diskcache_own = {k.removeprefix(prefix): v for k, v in DISKCACHE_SETTINGS.items() if k.startswith(prefix)}
-    return own | diskcache_own
+    return own | {
+        name.removeprefix("sqlite_"): value
+        for name, value in DISKCACHE_SETTINGS.items()
+        # Only when a database is made does SQLite heed auto_vacuum; later it just takes a lock.
+        if name.startswith("sqlite_") and name != "sqlite_auto_vacuum"
+    }

@@ -1,0 +1,82 @@
+"""SQLite's connection to a store's database: opened at once or not at all, and only if it is ours.
+
+diskcache makes the database. It is not asked to open it again: it would write its settings
+anew each time, wait for up to a minute for the lock to do so, and apply to the connection
+what settings it finds.
+"""
+
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+from tlsmgr.errors import StoreBusyError, StoreDamagedError
+from tlsmgr.storage.directory import prepare_directory
+from tlsmgr.storage.failures import store_errors
+from tlsmgr.storage.making import make_database
+from tlsmgr.storage.quarantine import refuse_distrusted, set_aside
+from tlsmgr.storage.schema import check_ours
+from tlsmgr.storage.settings import DATABASE_NAME, connection_pragmas
+
+_OPEN_PAUSE_SECONDS = 0.01
+
+
+def open_database(
+    directory: Path, *, checkpoints: bool, open_wait: float, boot: str, clock: Callable[[], float]
+) -> sqlite3.Connection:
+    """Open the database in ``directory``, which is made when it is missing.
+
+    One that is damaged, or was in use when the machine went down, is set aside by the process
+    that saves, and a new one is made.
+
+    Args:
+        directory: an absolute path, whose parent exists.
+        checkpoints: whether this is the process that saves: its connection moves the write-ahead
+            log into the database, and of all processes at one directory, it alone does.
+        open_wait: seconds to try for, while another process makes the database.
+        boot: the identity of the machine's boot, empty if unknown.
+        clock: the time of day in seconds since the epoch.
+
+    Raises:
+        StoreError: the directory or the database cannot be used.
+        StoreDamagedError: it is to be set aside, by the process that saves.
+        StoreBusyError: another process has it locked, or makes it just now.
+    """
+    give_up_at = time.monotonic() + open_wait
+    while True:
+        try:
+            return _open_or_replace(directory, checkpoints=checkpoints, boot=boot, clock=clock)
+        except StoreBusyError:
+            if time.monotonic() >= give_up_at:
+                raise
+            time.sleep(_OPEN_PAUSE_SECONDS)
+
+
+def _open_or_replace(
+    directory: Path, *, checkpoints: bool, boot: str, clock: Callable[[], float]
+) -> sqlite3.Connection:
+    prepare_directory(directory)
+    try:
+        refuse_distrusted(directory, boot)
+        return _open(directory, checkpoints=checkpoints)
+    except StoreDamagedError as error:
+        if not checkpoints:
+            raise
+        set_aside(directory, clock(), str(error))
+    prepare_directory(directory)
+    return _open(directory, checkpoints=checkpoints)
+
+
+def _open(directory: Path, *, checkpoints: bool) -> sqlite3.Connection:
+    path = directory / DATABASE_NAME
+    if not path.exists():
+        make_database(directory)
+    with store_errors(str(directory), "open the database"), ExitStack() as undo:
+        connection = sqlite3.connect(path, timeout=0.0, isolation_level=None)
+        undo.callback(connection.close)
+        check_ours(connection)
+        for name, value in connection_pragmas(checkpoints=checkpoints).items():
+            connection.execute(f"PRAGMA {name} = {value}").fetchall()
+        undo.pop_all()
+    return connection

@@ -1,0 +1,62 @@
+"""Whether anybody committed anything, for the price of reading a few bytes of memory.
+
+SQLite's write-ahead log has an index in shared memory, the file ``cache.db-shm``, whose first
+48 bytes every commit by any process changes (https://sqlite.org/walformat.html, section 2.1).
+``PRAGMA data_version`` tells the same, for 50 times the price.
+"""
+
+import mmap
+import os
+import struct
+
+from tlsmgr.storage.settings import DATABASE_NAME
+
+_NAME = DATABASE_NAME + "-shm"
+_HEADER_SIZE = 48
+_MAPPED_SIZE = 136
+# The number of commits, in this machine's byte order, after the version and an unused word.
+_COMMIT_COUNT = struct.Struct("=8xI")
+# Pages in the log, and after two copies of the header, how many of them are in the database.
+_PAGES, _MOVED = struct.Struct("=16xI"), struct.Struct("=96xI")
+
+
+class WalIndex:
+    """The header of one database's WAL index.
+
+    It must be opened after the SQLite connection of this process and closed after it: closing
+    any descriptor of the file drops the locks that SQLite has on it.
+
+    Args:
+        place: The descriptor of the directory that the database is in.
+
+    Raises:
+        OSError: The index cannot be opened; a database in WAL mode that was read from has one.
+    """
+
+    def __init__(self, place: int) -> None:
+        self._file = os.open(_NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=place)
+        try:
+            self._map = mmap.mmap(self._file, _MAPPED_SIZE, mmap.MAP_SHARED, mmap.PROT_READ)
+        except (OSError, ValueError):
+            os.close(self._file)
+            raise
+
+    def header(self) -> bytes:
+        """Return what differs after each commit; as good as SQLite's own when a commit is under way."""
+        return self._map[:_HEADER_SIZE]
+
+    def backlog(self) -> int:
+        """Return how many pages of the log have not been moved into the database."""
+        (pages,), (moved,) = _PAGES.unpack_from(self._map), _MOVED.unpack_from(self._map)
+        return max(0, int(pages - moved))
+
+    def close(self) -> None:
+        """Let go of the index; once."""
+        self._map.close()
+        os.close(self._file)
+
+
+def commits_between(former: bytes, latter: bytes) -> int:
+    """Return how many transactions were committed from one header to a later one."""
+    (before,), (after,) = _COMMIT_COUNT.unpack_from(former), _COMMIT_COUNT.unpack_from(latter)
+    return int(after - before) % 2**32
