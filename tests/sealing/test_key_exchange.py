@@ -4,17 +4,24 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import pytest
 
-from tlsmgr.errors import ProtocolError, ServerUnavailableError
+from tlsmgr.errors import AccessDeniedError, ProtocolError, ServerUnavailableError
 from tlsmgr.sealing.hand_over import HandOver, Side
 from tlsmgr.sealing.key_exchange import KeyExchange
 from tlsmgr.sealing.keys import SealingKey, SealingKeys
 
-Asked = Callable[[list[bytes], list[bytes]], Awaitable[object]]
+Asked = Callable[[bytes, bytes], Awaitable[object]]
 
 
 async def nobody(*_: object) -> object:
     """Answer as a socket does that nobody listens at."""
     raise ServerUnavailableError("nobody is there")
+
+
+US = (os.getpid(), os.getuid())
+
+
+def _is_us(process_id: int, user_id: int) -> bool:
+    return (process_id, user_id) == US
 
 
 class Worker:
@@ -25,22 +32,22 @@ class Worker:
         self.hand_over = HandOver(side, os.urandom, now=now if patient else now - 10)
         self.used: list[SealingKeys] = []
         self.was_changed = asyncio.Event()
-        self.exchange = KeyExchange(self.hand_over, ask, self._use)
+        self.exchange = KeyExchange(self.hand_over, ask, _is_us, self._use)
 
     def _use(self, keys: SealingKeys) -> None:
         self.used.append(keys)
         self.was_changed.set()
 
-    async def ask(self, keys: list[bytes], revoked: list[bytes]) -> Mapping[str, object]:
+    async def ask(self, keys: bytes, revoked: bytes) -> Mapping[str, object]:
         """Answer as this worker's socket does."""
-        return self.exchange.answer((keys, revoked))
+        return self.exchange.answer(*US, (keys, revoked))
 
 
 def test_two_that_start_together_get_one_key() -> None:
     """Each asks the other, whichever is first to answer."""
 
     async def run() -> None:
-        async def ask_cache(keys: list[bytes], revoked: list[bytes]) -> object:
+        async def ask_cache(keys: bytes, revoked: bytes) -> object:
             return await cache.ask(keys, revoked)
 
         prng = Worker(Side.PRNG_SERVER, ask_cache)
@@ -74,7 +81,7 @@ def test_what_was_made_alone_is_offered_until_the_other_worker_has_it() -> None:
         prng = Worker(Side.PRNG_SERVER, nobody)
         prng.hand_over.missed(now=float("inf"))
 
-        async def at_the_third_time(keys: list[bytes], revoked: list[bytes]) -> object:
+        async def at_the_third_time(keys: bytes, revoked: bytes) -> object:
             calls.append("asked")
             if len(calls) < 3:
                 raise ServerUnavailableError("not yet")
@@ -110,7 +117,7 @@ def test_a_renewed_key_reaches_the_other_worker_by_itself() -> None:
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("answer", [None, {}, {"status": 0, "keys": [b"short"], "revoked": []}])
+@pytest.mark.parametrize("answer", [None, {}, {"status": 0, "keys": b"short", "revoked": b""}])
 def test_an_answer_that_makes_no_sense_is_logged_without_its_content_and_no_key_is_taken(
     answer: object, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -130,7 +137,7 @@ def test_an_answer_that_makes_no_sense_is_logged_without_its_content_and_no_key_
     assert "short" not in caplog.text
 
 
-@pytest.mark.parametrize("params", [(), ([],), ([], [], []), ("keys", []), ([b"short"], [])])
+@pytest.mark.parametrize("params", [(), (b"",), (b"", b"", b""), ("keys", b""), (b"short", b"")])
 def test_wrong_params_are_an_error_and_change_nothing(params: tuple[object, ...]) -> None:
     """Whoever asks gets no key for them."""
 
@@ -139,7 +146,7 @@ def test_wrong_params_are_an_error_and_change_nothing(params: tuple[object, ...]
         prng.hand_over.missed(now=float("inf"))
         before = prng.hand_over.keys
         with pytest.raises(ProtocolError):
-            prng.exchange.answer(params)
+            prng.exchange.answer(*US, params)
         assert prng.hand_over.keys == before
 
     asyncio.run(run())
@@ -153,9 +160,29 @@ def test_who_asks_is_told_what_was_there_before() -> None:
         prng.hand_over.missed(now=float("inf"))
         before = prng.hand_over.keys
         theirs = SealingKey(b"t" * 32)
-        answer = prng.exchange.answer(([theirs.secret], []))
-        assert answer == {"status": 0, "keys": [key.secret for key in before.keys], "revoked": []}
+        answer = prng.exchange.answer(*US, (theirs.secret, b""))
+        assert answer == {"status": 0, "keys": before.keys[0].secret, "revoked": b""}
         assert prng.hand_over.keys.current == theirs
         assert prng.used == [prng.hand_over.keys]
 
     asyncio.run(run())
+
+
+def test_anybody_but_the_other_worker_is_refused_counted_and_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """With who it was, and without what it sent; no key is given or taken."""
+
+    async def run() -> None:
+        prng = Worker(Side.PRNG_SERVER, nobody)
+        prng.hand_over.missed(now=float("inf"))
+        before = prng.hand_over.keys
+        for process_id, user_id in [(US[0] + 1, US[1]), (US[0], US[1] + 1)]:
+            with pytest.raises(AccessDeniedError, match="for the other worker alone"):
+                prng.exchange.answer(process_id, user_id, (b"k" * 32, b""))
+        assert prng.hand_over.keys == before
+        assert prng.exchange.refused == 2
+
+    asyncio.run(run())
+    assert f"refused the sealing key to uid {US[1]}, pid {US[0] + 1}" in caplog.text
+    assert "kkkk" not in caplog.text

@@ -108,13 +108,11 @@ def test_keys_reach_the_other_worker_as_they_are(keys: SealingKeys) -> None:
     assert SealingKeys.from_wire(*keys.to_wire()) == keys
 
 
-@pytest.mark.parametrize(
-    "wrong", [None, b"x" * 32, "x", 5, ["x" * 32], [os.urandom(31)], [bytes(32)] * 5, [None]]
-)
+@pytest.mark.parametrize("wrong", [None, "x" * 32, 5, [b"x" * 32], b"x" * 33, os.urandom(7), bytes(1024)])
 def test_anything_else_from_the_other_worker_is_an_error_that_quotes_nothing(wrong: object) -> None:
     """The peer's fault, told in the same words for all."""
     with pytest.raises(ProtocolError) as raised:
-        SealingKeys.from_wire(wrong, [])
+        SealingKeys.from_wire(wrong, b"")
     assert str(raised.value) == "sealing keys were sent in a form that is not theirs"
     with pytest.raises(ProtocolError):
-        SealingKeys.from_wire([], wrong)
+        SealingKeys.from_wire(b"", wrong)

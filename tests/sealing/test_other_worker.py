@@ -41,39 +41,39 @@ def test_the_process_that_holds_the_lock_is_the_other_worker_until_it_ends(tmp_p
     """Nobody else is: not we, not its parent, and not a process of another user."""
     with prng_server(tmp_path) as other, prng_server(tmp_path, {US + 1}) as of_other_user:
         with running(tmp_path / "prng-server.pid") as process_id:
-            assert other.is_peer(process_id=process_id, user_id=US)
-            assert not other.is_peer(process_id=os.getpid(), user_id=US)
-            assert not other.is_peer(process_id=0, user_id=US)
-            assert not other.is_peer(process_id=process_id, user_id=US + 1)
-            assert not of_other_user.is_peer(process_id=process_id, user_id=US)
-        assert not other.is_peer(process_id=process_id, user_id=US)
+            assert other.is_peer(process_id, US)
+            assert not other.is_peer(os.getpid(), US)
+            assert not other.is_peer(0, US)
+            assert not other.is_peer(process_id, US + 1)
+            assert not of_other_user.is_peer(process_id, US)
+        assert not other.is_peer(process_id, US)
 
 
 def test_the_number_in_a_pid_file_makes_nobody_the_other_worker(tmp_path: Path) -> None:
     """Anybody could write it; the lock is what counts."""
     (tmp_path / "prng-server.pid").write_text(f"{os.getpid()}\n")
     with prng_server(tmp_path) as other:
-        assert not other.is_peer(process_id=os.getpid(), user_id=US)
+        assert not other.is_peer(os.getpid(), US)
 
 
 def test_a_third_worker_is_not_the_other_one(tmp_path: Path) -> None:
     """The sweeper has a lock too, on another file."""
     with running(tmp_path / "expiry-sweeper.pid") as process_id, prng_server(tmp_path) as other:
-        assert not other.is_peer(process_id=process_id, user_id=US)
+        assert not other.is_peer(process_id, US)
 
 
 def test_a_link_in_place_of_the_pid_file_is_not_followed(tmp_path: Path) -> None:
     """Somebody who holds the lock of a file of theirs is nobody."""
     with running(tmp_path / "theirs") as process_id, prng_server(tmp_path) as other:
         (tmp_path / "prng-server.pid").symlink_to("theirs")
-        assert not other.is_peer(process_id=process_id, user_id=US)
+        assert not other.is_peer(process_id, US)
 
 
 def test_after_closing_nobody_is_the_other_worker(tmp_path: Path) -> None:
     """And closing twice does no harm."""
     with running(tmp_path / "prng-server.pid") as process_id, prng_server(tmp_path) as other:
         other.close()
-        assert not other.is_peer(process_id=process_id, user_id=US)
+        assert not other.is_peer(process_id, US)
 
 
 def test_without_a_run_directory_there_is_an_error(tmp_path: Path) -> None:

@@ -37,13 +37,16 @@ def file(path: Path) -> Iterator[TicketKeyFile]:
     opened.close()
 
 
+@pytest.mark.parametrize("durable", [False, True])
 @pytest.mark.parametrize("ring", [RING, TicketKeyRing(current=CURRENT), TicketKeyRing()])
 def test_a_restarted_server_goes_on_with_the_keys_that_were_saved(
-    file: TicketKeyFile, ring: TicketKeyRing
+    file: TicketKeyFile,
+    ring: TicketKeyRing,
+    durable: bool,  # noqa: FBT001 - pytest calls it
 ) -> None:
     """Both of them, with their times; saving again replaces them."""
     file.save(TicketKeyRing(previous=PREVIOUS), sealer())
-    file.save(ring, sealer())
+    file.save(ring, sealer(), durable=durable)
     assert file.load(sealer()) == ring
 
 

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
-from tlsmgr.errors import ProtocolError, ServerUnavailableError, Status
+from tlsmgr.errors import AccessDeniedError, ProtocolError, ServerUnavailableError, Status, TlsmgrError
 from tlsmgr.sealing.hand_over import HandOver
 from tlsmgr.sealing.keys import SealingKeys
 
@@ -19,22 +19,37 @@ _ANSWER_SECONDS = 0.5
 _LONG_PAUSE_SECONDS = 0.5
 
 #: Calls the other worker's ``sealing_key`` with these params and returns the result.
-Ask = Callable[[list[bytes], list[bytes]], Awaitable[object]]
+Ask = Callable[[bytes, bytes], Awaitable[object]]
+#: Tells whether a process id and a user id, from the kernel, are the other worker's.
+IsOtherWorker = Callable[[int, int], bool]
 
 
 class KeyExchange:
     """Keeps one worker's ``HandOver`` going.
 
+    Attributes:
+        refused: how often somebody asked who is not the other worker.
+
     Args:
         hand_over: this worker's.
-        ask: see ``Ask``; it raises ServerUnavailableError or ProtocolError.
+        ask: see ``Ask``; it raises ServerUnavailableError, ProtocolError or another TlsmgrError.
+        is_other: who is answered.
         on_change: is given the keys whenever they are others than before.
     """
 
-    def __init__(self, hand_over: HandOver, ask: Ask, on_change: Callable[[SealingKeys], None]) -> None:
+    def __init__(
+        self,
+        hand_over: HandOver,
+        ask: Ask,
+        is_other: IsOtherWorker,
+        on_change: Callable[[SealingKeys], None],
+    ) -> None:
         self._hand_over = hand_over
         self._ask = ask
+        self._is_other = is_other
         self._on_change = on_change
+        self.refused = 0
+        self._told_reason = ""
         self._loop = asyncio.get_running_loop()
         self._sharing: asyncio.Task[None] | None = None
 
@@ -44,17 +59,27 @@ class KeyExchange:
             await self._try_to_obtain()
         self._share()
 
-    def answer(self, params: tuple[object, ...]) -> Mapping[str, object]:
-        """Answer the other worker, and take in what it sent; who asks was checked before.
+    def answer(self, process_id: int, user_id: int, params: tuple[object, ...]) -> Mapping[str, object]:
+        """Answer the other worker, and take in what it sent; anybody else is refused and counted.
+
+        Args:
+            process_id: who asks, as the kernel says (SO_PEERCRED).
+            user_id: likewise.
+            params: what came with the call.
 
         Raises:
-            ProtocolError: the params are not two lists of bytes.
+            AccessDeniedError: it is not the other worker that asks.
+            ProtocolError: the params are not those of this method.
         """
+        if not self._is_other(process_id, user_id):
+            self.refused += 1
+            _log.warning("refused the sealing key to uid %d, pid %d", user_id, process_id)
+            raise AccessDeniedError("the sealing key is for the other worker alone")
         match params:
             case (keys, revoked):
                 theirs = SealingKeys.from_wire(keys, revoked)
             case _:
-                raise ProtocolError(f"{METHOD} takes a list of keys and one of ids")
+                raise ProtocolError(f"{METHOD} takes the keys and the revoked ids that the caller has")
         told = self._hand_over.keys
         self._take(theirs, told)
         our_keys, our_revoked = told.to_wire()
@@ -98,11 +123,16 @@ class KeyExchange:
             theirs = _keys_of(result)
         except (TimeoutError, ServerUnavailableError):
             return False
-        except ProtocolError as error:
-            _log.warning("the other worker does not tell its sealing keys: %s", error)
+        except TlsmgrError as error:
+            self._tell(str(error))
             return False
         self._take(theirs, told)
         return True
+
+    def _tell(self, reason: str) -> None:
+        if reason != self._told_reason:  # it is asked again every half second
+            self._told_reason = reason
+            _log.warning("the other worker does not tell its sealing keys: %s", reason)
 
     def _take(self, theirs: SealingKeys, told: SealingKeys) -> None:
         if self._hand_over.met(theirs, told=told) and self._hand_over.has_key:

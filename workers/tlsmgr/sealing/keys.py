@@ -6,7 +6,7 @@ all of them open.
 """
 
 import hmac
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final, NoReturn, Self, TypeVar
@@ -99,9 +99,9 @@ class SealingKeys:
         former = (each.id for each in self.keys)
         return SealingKeys(keys=(key,), revoked=_distinct((*former, *self.revoked), REVOKED_MAX))
 
-    def to_wire(self) -> tuple[list[bytes], list[bytes]]:
-        """Return the secrets and the revoked ids, for the other worker and for nobody else."""
-        return [key.secret for key in self.keys], list(self.revoked)
+    def to_wire(self) -> tuple[bytes, bytes]:
+        """Return the secrets, one after the other, and the revoked ids, for the other worker alone."""
+        return b"".join([key.secret for key in self.keys]), b"".join(self.revoked)
 
     @classmethod
     def from_wire(cls, keys: object, revoked: object) -> Self:
@@ -119,9 +119,7 @@ def _distinct(items: Iterable[_T], limit: int) -> tuple[_T, ...]:
     return tuple(dict.fromkeys(items))[:limit]
 
 
-def _blocks(value: object, size: int, limit: int) -> Sequence[bytes]:
-    if isinstance(value, (list, tuple)) and len(value) <= limit:
-        blocks = [block for block in value if isinstance(block, bytes) and len(block) == size]
-        if len(blocks) == len(value):
-            return blocks
+def _blocks(value: object, size: int, limit: int) -> list[bytes]:
+    if isinstance(value, bytes) and len(value) % size == 0 and len(value) <= limit * size:
+        return [value[at : at + size] for at in range(0, len(value), size)]
     raise ProtocolError("sealing keys were sent in a form that is not theirs")

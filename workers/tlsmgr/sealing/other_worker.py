@@ -47,7 +47,7 @@ class OtherWorker:
             os.close(self._directory)
             self._directory = _CLOSED
 
-    def is_peer(self, *, process_id: int, user_id: int) -> bool:
+    def is_peer(self, process_id: int, user_id: int) -> bool:
         """Tell whether these credentials, from the kernel, are the other worker's, now."""
         return user_id in self._user_ids and process_id > 0 and process_id == self._process_id()
 

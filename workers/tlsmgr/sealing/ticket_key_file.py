@@ -82,17 +82,23 @@ class TicketKeyFile:
             _log.warning("beginning with new ticket keys: %s: %s", self._path, error)
             return TicketKeyRing()
 
-    def save(self, ring: TicketKeyRing, sealer: Sealer) -> None:
+    def save(self, ring: TicketKeyRing, sealer: Sealer, *, durable: bool = True) -> None:
         """Replace the file by one with these keys, or change nothing.
 
-        When this returns, the keys are on the disk.
+        When this returns, the keys survive the death of this process.
+
+        Args:
+            ring: the keys.
+            sealer: what seals them.
+            durable: do not return before they survive that of the machine as well. It takes as
+                long as the disk likes, and is for nothing when the sealing key does not.
 
         Raises:
             TicketKeyFileError: the system cannot write it.
         """
         sealed = sealer.seal(ring.pack(), bound_to=_PLACE)
         try:
-            self._write(sealed)
+            self._write(sealed, durable=durable)
         except OSError as error:
             raise self._error("write", error) from error
 
@@ -106,7 +112,7 @@ class TicketKeyFile:
         finally:
             os.close(descriptor)
 
-    def _write(self, sealed: bytes) -> None:
+    def _write(self, sealed: bytes, *, durable: bool) -> None:
         name = self._path.name
         temporary = name + _NEW_SUFFIX
         self._remove(temporary)  # what a killed one left
@@ -115,11 +121,13 @@ class TicketKeyFile:
             os.fchmod(descriptor, 0o600)
             if os.write(descriptor, sealed) != len(sealed):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            os.fsync(descriptor)
+            if durable:
+                os.fsync(descriptor)
         finally:
             os.close(descriptor)
         os.rename(temporary, name, src_dir_fd=self._directory, dst_dir_fd=self._directory)
-        os.fsync(self._directory)
+        if durable:
+            os.fsync(self._directory)
 
     def _remove(self, name: str) -> None:
         try:
