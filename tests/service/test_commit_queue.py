@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -19,10 +19,14 @@ def _put(session: bytes = b"session", cache_id: bytes = b"id") -> Put:
     return Put(cache_id=cache_id, session=session, stored_at=0.0, expires_at=1000.0)
 
 
+def _applying(store: TroubledStore) -> Callable[[Sequence[Change]], Sequence[bool]]:
+    return lambda changes: store.apply(changes).done
+
+
 def _with_queue(directory: Path, work: Callable[[CommitQueue, TroubledStore], Awaitable[None]]) -> None:
     async def run() -> None:
         with TroubledStore(directory / "store") as store:
-            await work(CommitQueue(store, lambda _: None), store)
+            await work(CommitQueue(_applying(store), lambda _: None), store)
 
     uvloop.run(run())
 
@@ -113,7 +117,7 @@ def test_a_failing_store_is_answered_for(tmp_path: Path) -> None:
     async def run() -> None:
         failures: list[str] = []
         with TroubledStore(tmp_path / "store") as store:
-            queue = CommitQueue(store, lambda error: failures.append(str(error)))
+            queue = CommitQueue(_applying(store), lambda error: failures.append(str(error)))
             store.trouble = StoreError("the disk is full")
             for _ in range(2):
                 replies = await asyncio.gather(*(queue.submit(each) for each in (_put(), REMOVE)))

@@ -8,6 +8,7 @@ import uvloop
 
 from tests.service.stores import TroubledStore, settings
 from tests.transport.lines import until
+from tlsmgr.config.caches import CacheSettings
 from tlsmgr.errors import Status, StoreError
 from tlsmgr.messages import (
     CacheType,
@@ -20,6 +21,8 @@ from tlsmgr.messages import (
 )
 from tlsmgr.service import session_cache
 from tlsmgr.service.session_cache import SessionCache, printable
+from tlsmgr.service.session_memory import SessionMemory
+from tlsmgr.storage.sessions import SessionStore, StoredSession
 
 SMTPD = CacheType.SMTPD
 LOOKUP = LookupRequest(cache_type=SMTPD, cache_id=b"id")
@@ -44,12 +47,18 @@ def _ignore(_session: bytes) -> None:
     """Stand for who is told of sessions."""
 
 
+def _cache(
+    settings: CacheSettings, open_store: Callable[[], SessionStore] | None, clock: Clock
+) -> SessionCache:
+    return SessionCache(settings, open_store, clock, _ignore, SessionMemory(1 << 20))
+
+
 def _with_cache(
     directory: Path, work: Callable[[SessionCache, Clock], Awaitable[None]], *, logs: bool = False
 ) -> None:
     async def run() -> None:
         clock = Clock()
-        cache = SessionCache(settings(logs=logs), lambda: TroubledStore(directory / "store"), clock, _ignore)
+        cache = _cache(settings(logs=logs), lambda: TroubledStore(directory / "store"), clock)
         await work(cache, clock)
         await cache.close()
 
@@ -109,7 +118,7 @@ def test_a_disabled_cache_refuses_all_but_the_policy() -> None:
     """The policy says that nothing can be cached, and its timeout, which tickets live by."""
 
     async def run() -> None:
-        cache = SessionCache(settings(logs=True), None, Clock(), _ignore)
+        cache = _cache(settings(logs=True), None, Clock())
         assert cache.policy == PolicyReply(status=Status.OK, cachable=False, timeout=3600)
         assert cache.lookup(LOOKUP).status is Status.FAILED
         assert await _status(cache.update(UPDATE)) == StatusReply(status=Status.FAILED)
@@ -129,7 +138,7 @@ def test_a_store_that_cannot_be_opened_is_tried_again(
     directory = tmp_path / "missing"
 
     async def run() -> None:
-        cache = SessionCache(settings(), lambda: TroubledStore(directory / "store"), Clock(), _ignore)
+        cache = _cache(settings(), lambda: TroubledStore(directory / "store"), Clock())
         assert cache.policy == PolicyReply(status=Status.OK, cachable=True, timeout=3600)
         assert cache.lookup(LOOKUP) == MISSED
         assert await _status(cache.update(UPDATE)) == NOT_DONE
@@ -149,7 +158,7 @@ def test_a_store_that_was_removed_is_made_anew(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(session_cache, "_REOPEN_SECONDS", 0.01)
 
     async def run() -> None:
-        cache = SessionCache(settings(), lambda: TroubledStore(tmp_path / "store"), Clock(), _ignore)
+        cache = _cache(settings(), lambda: TroubledStore(tmp_path / "store"), Clock())
         assert await _status(cache.update(UPDATE)) == OK
         shutil.rmtree(tmp_path / "store")
         assert await _status(cache.update(UPDATE)) == NOT_DONE
@@ -166,15 +175,15 @@ def test_a_lookup_in_a_broken_store_finds_nothing(tmp_path: Path, caplog: pytest
     """It is answered, and warned about once."""
 
     class Broken(TroubledStore):
-        def lookup(self, cache_id: bytes, now: float, timeout: int) -> bytes | None:
-            del cache_id, now, timeout
+        def find(self, cache_id: bytes) -> StoredSession | None:
+            del cache_id
             raise StoreError("damaged")
 
         def count(self) -> int:
             raise StoreError("damaged")
 
     async def run() -> None:
-        cache = SessionCache(settings(), lambda: Broken(tmp_path / "store"), Clock(), _ignore)
+        cache = _cache(settings(), lambda: Broken(tmp_path / "store"), Clock())
         assert [cache.lookup(LOOKUP) for _ in range(3)] == [MISSED] * 3
         assert cache.contents() == {"entries": 0, "bytes": 0}
         await cache.close()
@@ -187,7 +196,7 @@ def test_close_commits_what_is_under_way(tmp_path: Path) -> None:
     """An update that was taken is answered and in the store; one that comes too late is refused."""
 
     async def run() -> None:
-        cache = SessionCache(settings(), lambda: TroubledStore(tmp_path / "store"), Clock(), _ignore)
+        cache = _cache(settings(), lambda: TroubledStore(tmp_path / "store"), Clock())
         reply = cache.update(UPDATE)
         await cache.close()
         assert await _status(reply) == OK

@@ -21,6 +21,9 @@ class CacheType(Enum):
     SMTP = "smtp"
     LMTP = "lmtp"
 
+    # Members are compared by identity already; Enum's own is a function in Python, on the hot path.
+    __hash__ = object.__hash__
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeedRequest:

@@ -20,7 +20,7 @@ class CacheSettings:
     """One session cache. Without a ``database`` it is not enabled.
 
     ``timeout`` is in seconds: 0, or from 120 to 8640000. It counts without a database too:
-    session tickets live by it.
+    session tickets live by it. ``entry_limit`` and ``size_limit`` (bytes) are 0 for none.
     """
 
     cache_type: CacheType
@@ -28,6 +28,8 @@ class CacheSettings:
     timeout: int
     loglevel: int
     logs_cache_events: bool
+    entry_limit: int
+    size_limit: int
 
 
 def cache_settings(values: Mapping[str, Any], reader: ValueReader) -> Mapping[CacheType, CacheSettings]:
@@ -60,6 +62,8 @@ def _cache(cache_type: CacheType, values: Mapping[str, Any], reader: ValueReader
         timeout=max(timeout, SESSION_TIMEOUT_MIN) if timeout > 0 else 0,
         loglevel=loglevel.level,
         logs_cache_events=loglevel.logs_cache_events,
+        entry_limit=values["tlsmgr_session_cache_entry_limit"],
+        size_limit=values["tlsmgr_session_cache_size_limit"],
     )
 
 

@@ -159,6 +159,14 @@ _SERVICE = (
         maximum=1000000,
     ),
     Parameter(
+        name="tlsmgr_memory_cache_size",
+        default="67108864",
+        kind=Kind.INTEGER,
+        help="The bytes of memory for the sessions that were used last, of all caches; 0 for none.",
+        section=Section.SERVICE,
+        maximum=LONG_MAX,
+    ),
+    Parameter(
         name="tlsmgr_request_size_limit",
         default="65536",
         kind=Kind.INTEGER,

@@ -55,6 +55,7 @@ class Settings:
     tls_random_source: str
     tlsmgr_authorized_users: tuple[str, ...]
     tlsmgr_client_connection_limit: int
+    tlsmgr_memory_cache_size: int
     tlsmgr_protocol_announcement: bool
     tlsmgr_request_size_limit: int
     tlsmgr_run_directory: Path

@@ -20,6 +20,7 @@ from tlsmgr.service.answers import Answers
 from tlsmgr.service.entropy_digest import EntropyDigest
 from tlsmgr.service.seeds import SeedReserve
 from tlsmgr.service.session_cache import SessionCache
+from tlsmgr.service.session_memory import SessionMemory
 from tlsmgr.service.ticket_keys import TicketKeys
 from tlsmgr.storage.sessions import SessionStore
 from tlsmgr.transport.peer import user_ids
@@ -35,6 +36,7 @@ class CacheServer:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._identity = Identity(KIND.name)
+        self._memory = SessionMemory(settings.tlsmgr_memory_cache_size)
         self._caches: dict[CacheType, SessionCache] = {}
         self._directories: Mapping[CacheType, Path] = {}
         self._servers: list[SocketServer] = []
@@ -100,6 +102,7 @@ class CacheServer:
 
     def _use(self, settings: Settings) -> None:
         directories = store_directories(settings)
+        self._memory.use_limit(settings.tlsmgr_memory_cache_size)
         for cache_type, cache_settings in settings.caches.items():
             directory = directories.get(cache_type)
             former = self._caches.get(cache_type)
@@ -114,7 +117,7 @@ class CacheServer:
 
     def _open_cache(self, settings: CacheSettings, directory: Path | None) -> SessionCache:
         opener = None if directory is None else partial(SessionStore, directory, checkpoints=True)
-        return SessionCache(settings, opener, time.time, self._digest.add)
+        return SessionCache(settings, opener, time.time, self._digest.add, self._memory)
 
     def _retire(self, cache: SessionCache) -> None:
         task = asyncio.ensure_future(cache.close())

@@ -3,13 +3,13 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tlsmgr.errors import Status, StoreBusyError, StoreError
 from tlsmgr.messages import StatusReply
-from tlsmgr.service.occasional_log import OccasionalLog
-from tlsmgr.storage.sessions import Change, SessionStore
+from tlsmgr.occasional_log import OccasionalLog
+from tlsmgr.storage.sessions import Change
 
 _log = logging.getLogger(__name__)
 
@@ -38,12 +38,14 @@ class CommitQueue:
     NOT_DONE when the store failed, stayed locked for a second, or had no such row.
 
     Args:
-        store: Where changes are made.
+        apply: Makes changes in one transaction, as ``SessionStore.apply`` does.
         on_failure: Is told why the store failed.
     """
 
-    def __init__(self, store: SessionStore, on_failure: Callable[[StoreError], None]) -> None:
-        self._store = store
+    def __init__(
+        self, apply: Callable[[Sequence[Change]], Sequence[bool]], on_failure: Callable[[StoreError], None]
+    ) -> None:
+        self._apply = apply
         self._on_failure = on_failure
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[_Waiting] = deque()
@@ -70,9 +72,9 @@ class CommitQueue:
         self._is_scheduled = False
         group = [self._waiting.popleft() for _ in range(min(len(self._waiting), _CHANGES_PER_TRANSACTION))]
         pause = 0.0
-        outcomes = [False] * len(group)
+        outcomes: Sequence[bool] = [False] * len(group)
         try:
-            outcomes = self._store.apply([each.change for each in group])
+            outcomes = self._apply([each.change for each in group])
         except StoreBusyError as error:
             group = self._put_back(group, error)
             outcomes = [False] * len(group)
@@ -101,7 +103,7 @@ class CommitQueue:
         return late
 
 
-def _answer(group: list[_Waiting], outcomes: list[bool]) -> None:
+def _answer(group: list[_Waiting], outcomes: Sequence[bool]) -> None:
     for each, is_done in zip(group, outcomes, strict=True):
         if not each.reply.done():
             each.reply.set_result(_DONE if is_done else _NOT_DONE)

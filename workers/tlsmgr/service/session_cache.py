@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tlsmgr.config.caches import CacheSettings
-from tlsmgr.errors import Status, StoreError
+from tlsmgr.errors import Status, StoreBusyError, StoreError
 from tlsmgr.messages import (
     DeleteRequest,
     LookupReply,
@@ -16,8 +16,11 @@ from tlsmgr.messages import (
     StatusReply,
     UpdateRequest,
 )
+from tlsmgr.occasional_log import OccasionalLog
 from tlsmgr.service.commit_queue import CommitQueue
-from tlsmgr.service.occasional_log import OccasionalLog
+from tlsmgr.service.layered_store import LayeredStore
+from tlsmgr.service.session_memory import SessionMemory
+from tlsmgr.storage.limits import StoreLimits
 from tlsmgr.storage.sessions import Change, Put, Remove, SessionStore
 
 _log = logging.getLogger(__name__)
@@ -27,7 +30,11 @@ _NOT_FOUND = LookupReply(status=Status.NOT_DONE)
 _REFUSED = StatusReply(status=Status.FAILED)
 _NOT_SAVED = StatusReply(status=Status.NOT_DONE)
 
-_REOPEN_SECONDS = 5
+_REOPEN_SECONDS = 5.0
+# Another process that makes or opens the same store has it locked for some milliseconds.
+_BUSY_SECONDS = 0.02
+_UPKEEP_SECONDS = 1.0
+_UPKEEP_PAUSE_SECONDS = 0.01
 
 
 @dataclass(slots=True)
@@ -38,20 +45,22 @@ class CacheFigures:
     misses: int = 0
     updates: int = 0
     deletes: int = 0
+    evictions: int = 0  #: entries that went before their time, for want of room
 
 
 class SessionCache:
     """Answers requests about one cache.
 
-    A store that cannot be opened is tried again every few seconds; meanwhile nothing is
-    found and nothing is saved, but the policy is answered as ever: smtpd asks for it once
-    in its life, and would do without a cache for the rest of it.
+    A store that cannot be opened is tried again every few seconds; meanwhile only what is in
+    memory is found and nothing is saved, but the policy is answered as ever: smtpd asks for it
+    once in its life, and would do without a cache for the rest of it.
 
     Args:
         settings: This cache's parameters.
         open_store: Opens its store; None for a cache that is not enabled.
         clock: The time of day in seconds since 1970.
         on_session: Is told each session that comes to be saved.
+        memory: Keeps what was used last, for all caches.
     """
 
     def __init__(
@@ -60,15 +69,19 @@ class SessionCache:
         open_store: Callable[[], SessionStore] | None,
         clock: Callable[[], float],
         on_session: Callable[[bytes], None],
+        memory: SessionMemory,
     ) -> None:
         self._open_store = open_store
         self._clock = clock
         self._on_session = on_session
         self._loop = asyncio.get_running_loop()
         self._trouble = OccasionalLog(_log, self._loop.time)
-        self._store: SessionStore | None = None
+        self._memory = memory
+        self._shelf = memory.shelf()
+        self._layers = LayeredStore(self._shelf, self._evicted)
         self._queue: CommitQueue | None = None
         self._next_attempt: asyncio.TimerHandle | None = None
+        self._next_upkeep: asyncio.TimerHandle | None = None
         self.figures = CacheFigures()
         self.use(settings)
         if open_store is not None:
@@ -81,10 +94,11 @@ class SessionCache:
 
     def contents(self) -> Mapping[str, int]:
         """Return how many entries the store has, and how many bytes of disk they take."""
-        if self._store is None:
+        store = self._layers.store
+        if store is None:
             return {"entries": 0, "bytes": 0}
         try:
-            return {"entries": self._store.count(), "bytes": self._store.size()}
+            return {"entries": store.count(), "bytes": store.size()}
         except StoreError as error:
             self._trouble.warning("count", "%s", error)
             return {"entries": 0, "bytes": 0}
@@ -93,6 +107,7 @@ class SessionCache:
         """Go on with other parameters for the same store."""
         self._timeout = settings.timeout
         self._label = settings.cache_type.value
+        self._layers.limits = StoreLimits(entries=settings.entry_limit, size=settings.size_limit)
         self._logs_events = settings.logs_cache_events
         self.policy = PolicyReply(status=Status.OK, cachable=self.is_enabled, timeout=settings.timeout)
 
@@ -102,7 +117,11 @@ class SessionCache:
             return _REFUSED_LOOKUP
         if self._logs_events:
             _log.info("lookup %s session id=%s", self._label, printable(request.cache_id))
-        session = self._find(request.cache_id)
+        try:
+            session = self._layers.lookup(request.cache_id, self._clock(), self._timeout)
+        except StoreError as error:
+            self._failed(error)
+            session = None
         if session is None:
             self.figures.misses += 1
             return _NOT_FOUND
@@ -139,22 +158,13 @@ class SessionCache:
 
     async def close(self) -> None:
         """Close the store when the changes under way are committed."""
-        if self._next_attempt is not None:
-            self._next_attempt.cancel()
+        for timer in (self._next_attempt, self._next_upkeep):
+            if timer is not None:
+                timer.cancel()
         if self._queue is not None:
             await self._queue.drain()
-        if self._store is not None:
-            self._store.close()
-            self._store = None
-
-    def _find(self, cache_id: bytes) -> bytes | None:
-        if self._store is None:
-            return None
-        try:
-            return self._store.lookup(cache_id, self._clock(), self._timeout)
-        except StoreError as error:
-            self._failed(error)
-            return None
+        self._layers.detach(durably=True)
+        self._memory.release(self._shelf)
 
     def _submit(self, change: Change) -> StatusReply | asyncio.Future[StatusReply]:
         if self._open_store is None:
@@ -163,26 +173,56 @@ class SessionCache:
 
     def _failed(self, error: StoreError) -> None:
         """Say why, and open the store anew in a while: that also mends one that was removed."""
-        self._trouble.warning("store", "%s; opening it anew every %d s", error, _REOPEN_SECONDS)
+        self._trouble.warning("store", "%s; opening it anew every %g s", error, _REOPEN_SECONDS)
+        self._try_again(_REOPEN_SECONDS)
+
+    def _try_again(self, seconds: float) -> None:
         if self._next_attempt is None and self._open_store is not None:
-            self._next_attempt = self._loop.call_later(_REOPEN_SECONDS, self._reopen, self._open_store)
+            self._next_attempt = self._loop.call_later(seconds, self._reopen, self._open_store)
 
     def _reopen(self, open_store: Callable[[], SessionStore]) -> None:
-        if self._store is not None:
-            with contextlib.suppress(StoreError):
-                self._store.close()
-            self._store = self._queue = None
+        if self._next_upkeep is not None:
+            self._next_upkeep.cancel()
+        with contextlib.suppress(StoreError):
+            self._layers.detach(durably=False)
+        self._queue = None
         self._open(open_store)
 
     def _open(self, open_store: Callable[[], SessionStore]) -> None:
         self._next_attempt = None
         try:
-            self._store = open_store()
+            self._layers.attach(open_store())
+        except StoreBusyError as error:
+            self._trouble.warning("store", "%s", error)
+            self._try_again(_BUSY_SECONDS)
         except StoreError as error:
             self._failed(error)
         else:
-            self._queue = CommitQueue(self._store, self._failed)
+            self._queue = CommitQueue(self._layers.apply, self._failed)
+            self._next_upkeep = self._loop.call_later(_UPKEEP_SECONDS, self._keep_up)
             self._trouble.recovered("store", "the %s session store was opened anew", self._label)
+
+    def _keep_up(self) -> None:
+        pause = _UPKEEP_SECONDS
+        try:
+            if self._layers.keep_up():
+                pause = _UPKEEP_PAUSE_SECONDS
+        except StoreBusyError:
+            pause = _UPKEEP_PAUSE_SECONDS
+        except StoreError as error:
+            self._failed(error)
+        self._next_upkeep = self._loop.call_later(pause, self._keep_up)
+
+    def _evicted(self, count: int) -> None:
+        self.figures.evictions += count
+        if count:
+            self._trouble.warning(
+                "limit",
+                "the %s session cache is full: %d sessions went before their time so far; raise"
+                " tlsmgr_session_cache_entry_limit or tlsmgr_session_cache_size_limit",
+                self._label,
+                self.figures.evictions,
+            )
 
 
 def printable(cache_id: bytes) -> str:

@@ -37,7 +37,7 @@ _SUFFIX = re.compile(r"\.damaged-\d{8}T\d{6}Z(-\d+)?")
 def boot_identity(path: Path = BOOT_ID) -> str:
     """Return what differs after each boot; empty where nothing tells it, as in a chroot jail."""
     try:
-        return path.read_text("ascii").strip()
+        return path.read_bytes().decode("ascii").strip()
     except OSError:
         return ""
 

@@ -13,6 +13,7 @@ from tlsmgr.messages import (
     SEED_SIZE_MAX,
     CacheType,
     LookupReply,
+    LookupRequest,
     MalformedRequest,
     PolicyReply,
     Reply,
@@ -125,6 +126,27 @@ def _frequent_requests() -> dict[bytes, Request]:
 
 _FREQUENT: Final = _frequent_requests()
 _FREQUENT_SIZE_MAX: Final = max(map(len, _FREQUENT))
+# Of a lookup, nothing but the cache id changes.
+_CACHE_ID: Final = b"\0cache_id\0"
+_LOOKUP_HEADS: Final = {
+    b"request\0lookup\0cache_type\0" + each.value.encode(): each for each in CacheType
+}  # fmt: skip
+
+
+def _whole_lookup(chunk: bytes) -> LookupRequest | None:
+    head, _, tail = chunk.partition(_CACHE_ID)
+    cache_type = _LOOKUP_HEADS.get(head)
+    if cache_type is None or tail.find(NUL) != len(tail) - 2 or tail[-1]:
+        return None
+    return LookupRequest(cache_type=cache_type, cache_id=tail[:-2])
+
+
+def _whole_list(chunk: bytes) -> Request | None:
+    fields = chunk.split(NUL)
+    shape = _SHAPES.get(fields[1]) if len(fields) > 1 else None
+    if shape is None or len(fields) != shape.size or fields[::2] != shape.framed or fields[-1]:
+        return None
+    return shape.decode(fields)
 
 
 class RequestReader:
@@ -135,11 +157,10 @@ class RequestReader:
     the bytes were cut into chunks, and after a malformed request it stays in step.
     """
 
-    __slots__ = ("_chunk", "_frequent", "_limit", "_lists", "warning")
+    __slots__ = ("_chunk", "_limit", "_lists", "warning")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._frequent = _FREQUENT if limit >= _FREQUENT_SIZE_MAX else {}
         self._lists = ListReader(limit)
         self._chunk = b""
         #: What is worth logging about the request given last, though it is served; or None.
@@ -167,7 +188,7 @@ class RequestReader:
         self.warning = None
         if self._chunk:
             chunk, self._chunk = self._chunk, b""
-            request = self._frequent.get(chunk) or self._whole_request(chunk)
+            request = self._whole_request(chunk)
             if request is not None:
                 return request
             self._lists.feed(chunk)
@@ -184,17 +205,12 @@ class RequestReader:
         The fast path: no search for the end of the list. It gives what the other way
         would give, since it takes only what has every name in its place.
         """
-        fields = chunk.split(NUL)
-        shape = _SHAPES.get(fields[1]) if len(fields) > 1 else None
-        if (
-            shape is None
-            or len(fields) != shape.size
-            or fields[::2] != shape.framed
-            or fields[-1]
-            or len(chunk) > self._limit
-        ):
+        size = len(chunk)
+        if size > self._limit:
             return None
-        return shape.decode(fields)
+        if size <= _FREQUENT_SIZE_MAX and chunk in _FREQUENT:
+            return _FREQUENT[chunk]
+        return _whole_lookup(chunk) or _whole_list(chunk)
 
     def _decode(self, fields: list[bytes] | Oversized) -> Request:
         if isinstance(fields, Oversized):
@@ -236,7 +252,11 @@ _EMPTY_REPLIES: Final = {
     for name in (b"seed", b"session", b"keybuf")
     for status in Status
 }
-_OK_STATUS: Final = b"status\0" + encode_integer(Status.OK) + NUL
+_OK_HEADS: Final = {
+    name: b"status\0%b\0%b\0" % (encode_integer(Status.OK), name)
+    for name in (b"seed", b"session", b"keybuf")
+}  # fmt: skip
+_END: Final = NUL + NUL
 
 
 def encode_reply(reply: Reply) -> bytes:
@@ -259,7 +279,7 @@ def encode_reply(reply: Reply) -> bytes:
 def _encode_data(status: Status, name: bytes, data: bytes) -> bytes:
     if status is not Status.OK:
         return _EMPTY_REPLIES[name, status]
-    return b"%b%b\0%b\0\0" % (_OK_STATUS, name, encode_base64(data))
+    return _OK_HEADS[name] + encode_base64(data) + _END
 
 
 def _encode_policy(reply: PolicyReply) -> bytes:

@@ -1,0 +1,135 @@
+"""One cache's sessions: in memory those used last, on disk all of them."""
+
+from collections.abc import Callable, Sequence
+
+from tlsmgr.errors import StoreBusyError, StoreError
+from tlsmgr.service.session_memory import Shelf
+from tlsmgr.storage.limits import NO_LIMITS, Applied, StoreLimits
+from tlsmgr.storage.sessions import Change, Put, SessionStore, is_fresh
+
+# 50 us each: so many hold the event loop for less than 2 ms.
+_EVICTIONS_PER_STEP = 25
+
+
+class LayeredStore:
+    """A store with memory before it, which never tells what the store would not.
+
+    Several processes may change the store. What is remembered counts as long as the store's
+    epoch is the one in which it was read or saved. While no store is attached, memory is all
+    there is: what was known last is found, and nothing can be saved.
+
+    Attributes:
+        limits: What the store may hold; may be changed at any time.
+
+    Args:
+        shelf: The memory.
+        on_eviction: Is told how many entries went before their time, for want of room.
+    """
+
+    def __init__(self, shelf: Shelf, on_eviction: Callable[[int], None]) -> None:
+        self.limits: StoreLimits = NO_LIMITS
+        self._shelf = shelf
+        self._remembered = shelf.get
+        self._on_eviction = on_eviction
+        self._store: SessionStore | None = None
+        self._epoch: Callable[[], int] = _no_epoch
+
+    @property
+    def store(self) -> SessionStore | None:
+        """The sessions on disk; None while they cannot be reached."""
+        return self._store
+
+    def attach(self, store: SessionStore) -> None:
+        """Use ``store``, which this object closes in the end."""
+        self._store = store
+        self._epoch = store.epoch
+
+    def detach(self, *, durably: bool) -> None:
+        """Close the store, if there is one; ``durably`` as ``SessionStore.close`` has it.
+
+        Raises:
+            StoreError: It did not close well; it is not used any more.
+        """
+        store, self._store = self._store, None
+        if store is not None:
+            last = store.epoch()
+            self._epoch = lambda: last
+            store.close(durably=durably)
+
+    def lookup(self, cache_id: bytes, now: float, timeout: int) -> bytes | None:
+        """Return the session saved under ``cache_id``, or None; never an expired one.
+
+        Raises:
+            StoreError: It is not in memory, and the store cannot be read.
+        """
+        epoch = self._epoch()
+        entry = self._remembered(cache_id)
+        if entry is None or entry[3] != epoch:
+            return self._read(cache_id, epoch, now, timeout)
+        return entry[0] if is_fresh(entry[1], entry[2], now, timeout) else None
+
+    def apply(self, changes: Sequence[Change]) -> Sequence[bool]:
+        """Make all changes in one transaction or none; return for each whether it was done.
+
+        Raises:
+            StoreBusyError: Another process has the store locked; nothing was changed.
+            StoreError: The store cannot be used.
+        """
+        store = self._opened()
+        try:
+            applied = store.apply(changes, self.limits)
+        except StoreBusyError:
+            raise
+        except StoreError:
+            # Whether they came to be on the disk is for the store to say.
+            self._shelf.drop(change.cache_id for change in changes)
+            raise
+        self._remember(changes, store.epoch())
+        self._forget_evicted(applied)
+        return applied.done
+
+    def keep_up(self) -> bool:
+        """Take a step, of less than 2 ms, of what keeps the store within its limits and small.
+
+        Returns:
+            Whether there is more to do.
+
+        Raises:
+            StoreError: The store cannot be used.
+        """
+        store = self._opened()
+        evicted = store.evict(self.limits, _EVICTIONS_PER_STEP)
+        if evicted:
+            self._forget_evicted(Applied(evicted=evicted))
+            return True
+        return store.release_space()
+
+    def _opened(self) -> SessionStore:
+        if self._store is None:
+            raise StoreError("the session store is not open")
+        return self._store
+
+    def _remember(self, changes: Sequence[Change], epoch: int) -> None:
+        for change in changes:
+            if isinstance(change, Put):
+                remembered = (change.session, change.stored_at, change.expires_at, epoch)
+                self._shelf.put(change.cache_id, remembered)
+            else:
+                self._shelf.drop((change.cache_id,))
+
+    def _forget_evicted(self, applied: Applied) -> None:
+        if applied.evicted:
+            self._shelf.drop(applied.evicted)
+            self._on_eviction(len(applied.evicted) - applied.expired)
+
+    def _read(self, cache_id: bytes, epoch: int, now: float, timeout: int) -> bytes | None:
+        found = None if self._store is None else self._store.find(cache_id)
+        if found is None or not found.is_fresh(now=now, timeout=timeout):
+            self._shelf.drop((cache_id,))
+            return None
+        self._shelf.put(cache_id, (found.session, found.stored_at, found.expires_at, epoch))
+        return found.session
+
+
+def _no_epoch() -> int:
+    return -1
