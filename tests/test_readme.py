@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from rehearsal.directories import traversable_directory
+from rehearsal.private_postfix import PrivatePostfix
 from rehearsal.waiting import wait_for
 from tests.system.postfix_presence import require_postfix
-from tests.system.private_postfix import PrivatePostfix
 from tlsmgr.config.parameters import PARAMETERS
 
 CHECKOUT = Path(__file__).parents[1]

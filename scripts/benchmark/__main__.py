@@ -1,28 +1,26 @@
 """Measure Debian's own tlsmgr and ours side by side, and print a table."""
 
-import argparse
 import json
+import shlex
 import signal
+import subprocess
 import sys
-from collections.abc import Sequence
-from contextlib import ExitStack
-from pathlib import Path
 
-from benchmark import report
-from benchmark.load import LoadError, LoadGenerator, compiled
+from benchmark import chart, markdown, report
+from benchmark.load import LoadError
 from benchmark.needs import missing
-from benchmark.rounds import Case, Outcome, cases, run
-from benchmark.servers import Server, ServerError, debian, echo, ours
-from benchmark.workloads import Protocol, Workload, encoded, filling, workloads
+from benchmark.options import MANY, Options, parsed
+from benchmark.stages import Run
 from rehearsal.directories import traversable_directory
+from rehearsal.programs import program
 
-_SMOKE_SECONDS = 0.2
 _EXIT_HOST_LACKS_SOMETHING = 71
+_POSTCONF_SECONDS = 20
 
 
 def main() -> int:
     """Run the benchmark; return 0, 1 when it failed, 71 when the host lacks what it needs."""
-    options = _options()
+    options = parsed(sys.argv[1:])
     lacking = missing()
     if lacking:
         sys.stderr.write("scripts/bench: this is missing:\n" + "".join(f"  {line}\n" for line in lacking))
@@ -30,86 +28,46 @@ def main() -> int:
     # A benchmark that is told to stop leaves no Postfix behind.
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     try:
-        _measure(options)
-    except (LoadError, ServerError) as error:
+        _publish(options, _measured(options))
+    except (LoadError, AssertionError, markdown.MarkError) as error:
         sys.stderr.write(f"scripts/bench: {error}\n")
         return 1
     return 0
 
 
-def _options() -> argparse.Namespace:
-    names = [workload.name for workload in workloads()]
-    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
-    parser.add_argument("--only", help=f"comma-separated workloads, of: {', '.join(names)}, echo")
-    parser.add_argument("--seconds", type=_positive_number, default=2.0, help="of each measurement (2)")
-    parser.add_argument("--rounds", type=_positive_count, default=5, help="5 is the fewest that count (5)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
-    parser.add_argument("--smoke", action="store_true", help="0.2 s, one round: does it work, not how fast")
-    options = parser.parse_args()
-    options.only = options.only.split(",") if options.only else [*names, "echo"]
-    unknown = set(options.only) - {*names, "echo"}
-    if unknown:
-        parser.error(f"--only: unknown: {', '.join(sorted(unknown))}")
-    if options.smoke:
-        options.seconds, options.rounds = _SMOKE_SECONDS, 1
-    return options
+def _measured(options: Options) -> report.Document:
+    with traversable_directory("tlsb") as programs:
+        run = Run(options=options, programs=programs, say=_say)
+        if options.only - {MANY}:
+            run.few_sessions()
+        if MANY in options.only:
+            run.many_sessions()
+    return report.as_document(
+        run.outcomes,
+        run.memory,
+        command=shlex.join(["scripts/bench", *sys.argv[1:]]),
+        versions={"postfix": _postfix_version()},
+        rounds=options.rounds,
+        seconds=options.seconds,
+    )
 
 
-def _positive_number(text: str) -> float:
-    number = float(text)
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError("must be above 0")
-    return number
-
-
-def _positive_count(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError("must be a whole number above 0")
-    return int(text)
-
-
-def _measure(options: argparse.Namespace) -> None:
-    with ExitStack() as stack:
-        directories = [stack.enter_context(traversable_directory("tlsb")) for _ in range(3)]
-        load = LoadGenerator(path=compiled("load", directories[0]))
-        limit = stack.enter_context(echo(directories[0], compiled("echo", directories[0])))
-        servers = (
-            stack.enter_context(debian(directories[1])),
-            stack.enter_context(ours(directories[2])),
-        )
-        for server in servers:
-            load.send_each(server.path, encoded(filling(), Protocol.ATTRIBUTES))
-        chosen = _chosen(options.only, servers, limit)
-        outcomes = run(chosen, load, rounds=options.rounds, seconds=options.seconds, say=_say)
-        memory = {server.name: server.memory() for server in servers}
-    _publish(options, outcomes, memory)
-
-
-def _chosen(names: Sequence[str], servers: tuple[Server, Server], limit: Server) -> list[Case]:
-    wanted = [workload for workload in workloads() if workload.name in names]
-    chosen = list(cases(wanted, *servers))
-    if "echo" in names:
-        policy = next(workload for workload in workloads() if workload.name == "policy")
-        answers_only = Workload(name="echo", requests=policy.requests)
-        chosen += [
-            Case(
-                workload=answers_only,
-                connections=connections,
-                yardstick=(limit, Protocol.ATTRIBUTES),
-                candidate=None,
-            )
-            for connections in answers_only.connections
-        ]
-    return chosen
-
-
-def _publish(
-    options: argparse.Namespace, outcomes: Sequence[Outcome], memory: dict[str, dict[str, int]]
-) -> None:
-    sys.stdout.write(report.as_table(outcomes, memory))
+def _publish(options: Options, document: report.Document) -> None:
+    sys.stdout.write(report.as_table(document))
     if options.json is not None:
-        document = report.as_document(outcomes, memory, rounds=options.rounds, seconds=options.seconds)
         options.json.write_text(json.dumps(document, indent=1) + "\n")
+    if options.markdown is not None:
+        markdown.insert(document, options.markdown)
+    if options.svg is not None:
+        options.svg.write_text(chart.as_svg(document))
+
+
+def _postfix_version() -> str:
+    command = [str(program("postconf")), "-d", "-h", "mail_version"]
+    done = subprocess.run(  # noqa: S603 - the command is this module's own
+        command, capture_output=True, text=True, timeout=_POSTCONF_SECONDS, check=True
+    )
+    return done.stdout.strip()
 
 
 def _say(line: str) -> None:

@@ -1,14 +1,16 @@
 /*
  * A closed-loop load generator for tlsmgr's sockets.
  *
- *   load SOCKET attributes|rpc CONNECTIONS WARMUP SECONDS < REQUESTS
+ *   load SOCKET attributes|rpc CONNECTIONS WARMUP SECONDS KEYS < REQUESTS
  *
  * Each connection sends a request, waits for the whole reply, and sends the next one, drawn
  * at random from REQUESTS: a 32-bit length in this machine's byte order and the request's
  * bytes, again and again. What is answered in the first WARMUP seconds is not counted. With
  * SECONDS of 0 each request is sent once, in order, and that is all.
  *
- * 16 times "@" in a request stand for an id that no request had before.
+ * 16 times "@" in a request stand for an id that no request had before, and 16 times "#" for
+ * one of KEYS ids, drawn at random. With SECONDS of 0 a request with "#" is sent KEYS times,
+ * with each of the ids.
  *
  * Prints one JSON object: requests, errors (replies with another status than 0), seconds,
  * and latencies in nanoseconds. Anything else that goes wrong ends it with exit code 1.
@@ -29,15 +31,17 @@
 
 #define BUFFER_SIZE 131072
 #define SILENCE_SECONDS 20
-#define MARK "@@@@@@@@@@@@@@@@"
-#define MARK_SIZE 16
+#define FRESH "@@@@@@@@@@@@@@@@"
+#define KNOWN "################"
+#define ID_SIZE 16
 /* Buckets of a latency: 64 for each power of two, which is within 1.6 % of the truth. */
 #define SUB_BITS 6
 #define BUCKETS (64 << SUB_BITS)
 
 struct request {
     char *bytes;
-    char *mark;
+    char *fresh;
+    char *known;
     uint32_t size;
 };
 
@@ -52,7 +56,9 @@ struct connection {
 
 static struct request *requests;
 static size_t request_count;
-static size_t next_request;
+static size_t next_request, next_key;
+static uint64_t total; /* what is sent when each request is sent once */
+static uint64_t key_count;
 static int in_order;
 static int speaks_rpc;
 static uint64_t fresh_id;
@@ -103,7 +109,9 @@ static void read_requests(void)
         one->bytes = malloc(size);
         if (one->bytes == NULL || fread(one->bytes, 1, size, stdin) != size)
             fail("requests");
-        one->mark = memmem(one->bytes, size, MARK, MARK_SIZE);
+        one->fresh = memmem(one->bytes, size, FRESH, ID_SIZE);
+        one->known = memmem(one->bytes, size, KNOWN, ID_SIZE);
+        total += one->known ? key_count : 1;
     }
     if (request_count == 0)
         fail("no requests");
@@ -140,20 +148,46 @@ static uint64_t percentile(double share)
     return slowest;
 }
 
+static void write_id(char *place, uint64_t number)
+{
+    static const char digits[] = "0123456789ABCDEF";
+
+    for (int at = ID_SIZE; at-- > 0; number >>= 4)
+        place[at] = digits[number & 15];
+}
+
+/* Choose the request, and the key if it needs one, in order or at random. */
+static struct request *choose(uint64_t *key)
+{
+    struct request *one;
+
+    if (!in_order) {
+        one = &requests[draw() % request_count];
+        *key = one->known ? draw() % key_count : 0;
+        return one;
+    }
+    one = &requests[next_request];
+    *key = next_key++;
+    if (one->known == NULL || next_key == key_count) {
+        next_request++;
+        next_key = 0;
+    }
+    return one;
+}
+
 static void send_next(struct connection *one)
 {
     struct request *request;
+    uint64_t key;
 
     one->busy = 0;
     if (in_order && next_request == request_count)
         return;
-    request = &requests[in_order ? next_request++ : draw() % request_count];
-    if (request->mark != NULL) {
-        char id[MARK_SIZE + 1];
-
-        snprintf(id, sizeof id, "%016llx", (unsigned long long)fresh_id++);
-        memcpy(request->mark, id, MARK_SIZE);
-    }
+    request = choose(&key);
+    if (request->fresh != NULL)
+        write_id(request->fresh, fresh_id++);
+    if (request->known != NULL) /* an odd factor: each number has an id of its own */
+        write_id(request->known, key * 0x9e3779b97f4a7c15u);
     one->busy = 1;
     one->filled = 0;
     one->sent_at = now_ns(CLOCK_MONOTONIC);
@@ -217,7 +251,7 @@ static struct connection *connect_to(const char *path, int epoll)
 
 static int work_left(uint64_t deadline)
 {
-    return in_order ? answered < request_count : now_ns(CLOCK_MONOTONIC) < deadline;
+    return in_order ? answered < total : now_ns(CLOCK_MONOTONIC) < deadline;
 }
 
 int main(int argc, char **argv)
@@ -227,13 +261,14 @@ int main(int argc, char **argv)
     double seconds;
     int epoll = epoll_create1(0);
 
-    if (argc != 6 || (strcmp(argv[2], "rpc") != 0 && strcmp(argv[2], "attributes") != 0)) {
-        fputs("usage: load SOCKET attributes|rpc CONNECTIONS WARMUP SECONDS < REQUESTS\n", stderr);
+    if (argc != 7 || (strcmp(argv[2], "rpc") != 0 && strcmp(argv[2], "attributes") != 0)) {
+        fputs("usage: load SOCKET attributes|rpc CONNECTIONS WARMUP SECONDS KEYS < REQUESTS\n", stderr);
         return 64;
     }
     speaks_rpc = strcmp(argv[2], "rpc") == 0;
     seconds = strtod(argv[5], NULL);
     in_order = seconds <= 0;
+    key_count = strtoull(argv[6], NULL, 10);
     fresh_id = now_ns(CLOCK_REALTIME);
     read_requests();
     started = now_ns(CLOCK_MONOTONIC);

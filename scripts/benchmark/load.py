@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.needs import program
+from benchmark.needs import compiler
 from benchmark.workloads import Protocol
 
 _SOURCES = Path(__file__).parent
 _COMPILE_SECONDS = 60
 #: What a run may take beyond the time that it was asked to measure.
 _GRACE_SECONDS = 60
+#: What sending each of a million requests may take.
+_FILL_SECONDS = 1800
 
 
 class LoadError(Exception):
@@ -43,10 +45,22 @@ def compiled(name: str, directory: Path) -> Path:
     Raises:
         LoadError: The compiler refuses it; the message has its own words.
     """
-    made = directory / name
-    command = [program("cc"), "-O2", "-std=gnu11", "-o", str(made), str(_SOURCES / f"{name}.c")]
+    return _compiled(name, directory / name)
+
+
+def compiled_library(name: str, directory: Path) -> Path:
+    """Compile ``name``.c into a library that can be preloaded; else as ``compiled``."""
+    return _compiled(name, directory / f"{name}.so", "-shared", "-fPIC")
+
+
+def _compiled(name: str, made: Path, *options: str) -> Path:
+    source = _SOURCES / f"{name}.c"
     done = subprocess.run(  # noqa: S603 - the command is this module's own
-        command, capture_output=True, text=True, timeout=_COMPILE_SECONDS, check=False
+        [compiler(), "-O2", "-std=gnu11", *options, "-o", made, source],
+        capture_output=True,
+        text=True,
+        timeout=_COMPILE_SECONDS,
+        check=False,
     )
     if done.returncode != 0:
         raise LoadError(done.stderr)
@@ -60,14 +74,30 @@ class LoadGenerator:
     path: Path
 
     def measure(
-        self, server: Path, protocol: Protocol, requests: Sequence[bytes], *, connections: int, seconds: float
+        self,
+        server: Path,
+        protocol: Protocol,
+        requests: Sequence[bytes],
+        *,
+        connections: int,
+        seconds: float,
+        keys: int = 0,
     ) -> Measurement:
         """Keep ``connections`` busy for that long, after a tenth as much to warm up.
+
+        Args:
+            server: The socket.
+            protocol: What it speaks there.
+            requests: Those that are drawn from.
+            connections: How many there are; each waits for its reply before it asks again.
+            seconds: How long is measured.
+            keys: How many ids there are of which one takes the place of KNOWN in a request.
 
         Raises:
             LoadError: The run failed, or nothing was answered.
         """
-        figures = self._run(server, protocol, requests, connections, seconds)
+        run = [str(server), protocol.value, str(connections), str(seconds / 10), str(seconds), str(keys)]
+        figures = self._run(run, requests, timeout=seconds + _GRACE_SECONDS)
         if not figures["requests"]:
             raise LoadError(f"{server}: no answer in {seconds} s")
         return Measurement(
@@ -77,35 +107,28 @@ class LoadGenerator:
             errors=int(figures["errors"]),
         )
 
-    def send_each(self, server: Path, requests: Sequence[bytes], *, connections: int = 16) -> None:
-        """Send each request once, in the attribute protocol.
+    def send_each(
+        self, server: Path, requests: Sequence[bytes], *, keys: int = 0, connections: int = 16
+    ) -> None:
+        """Send each request once, those with KNOWN once for each key, in the attribute protocol.
 
         Raises:
             LoadError: One was not answered, or with another status than 0.
         """
-        figures = self._run(server, Protocol.ATTRIBUTES, requests, connections, 0.0)
+        run = [str(server), Protocol.ATTRIBUTES.value, str(connections), "0", "0", str(keys)]
+        figures = self._run(run, requests, timeout=_FILL_SECONDS)
         if figures["errors"]:
-            raise LoadError(f"{server}: {figures['errors']} of {len(requests)} requests failed")
+            raise LoadError(f"{server}: {figures['errors']:.0f} of {figures['requests']:.0f} requests failed")
 
-    def _run(
-        self, server: Path, protocol: Protocol, requests: Sequence[bytes], connections: int, seconds: float
-    ) -> dict[str, float]:
-        command = [
-            str(self.path),
-            str(server),
-            protocol.value,
-            str(connections),
-            str(seconds / 10),
-            str(seconds),
-        ]
+    def _run(self, run: Sequence[str], requests: Sequence[bytes], *, timeout: float) -> dict[str, float]:
         done = subprocess.run(  # noqa: S603 - likewise
-            command,
+            [str(self.path), *run],
             input=b"".join(struct.pack("=I", len(request)) + request for request in requests),
             capture_output=True,
-            timeout=seconds + _GRACE_SECONDS,
+            timeout=timeout,
             check=False,
         )
         if done.returncode != 0:
-            raise LoadError(f"{server}: {done.stderr.decode(errors='replace').strip()}")
+            raise LoadError(f"{run[0]}: {done.stderr.decode(errors='replace').strip()}")
         figures: dict[str, float] = json.loads(done.stdout)
         return figures

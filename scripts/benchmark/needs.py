@@ -1,15 +1,10 @@
 """What the benchmark needs of the host, and where it is."""
 
 import os
-import shutil
-import sys
 from pathlib import Path
 
-#: Where root's commands are, also when the PATH at hand has not got them.
-_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
-
-#: The command of ours, in the .venv whose Python runs this.
-TLSMGR = Path(sys.executable).parent / "tlsmgr"
+from rehearsal.checkout import COMMANDS
+from rehearsal.programs import program
 
 
 def missing() -> list[str]:
@@ -17,22 +12,25 @@ def missing() -> list[str]:
     lines = [
         f"{name}: not installed ({package})"
         for name, package in (("cc", "Debian's package gcc"), ("postfix", "Debian's package postfix"))
-        if shutil.which(name, path=_PATH) is None
+        if program(name) is None
     ]
-    if not TLSMGR.exists():
-        lines.append(f"{TLSMGR}: not there (run: scripts/venv run)")
+    lines += [
+        f"{COMMANDS / name}: not there (run: scripts/venv run)"
+        for name in ("tlsmgr", "supervisord")
+        if not (COMMANDS / name).exists()
+    ]
     if os.geteuid() != 0:
         lines.append("root's rights: Postfix's master runs as root only")
     return lines
 
 
-def program(name: str) -> str:
-    """Return the path of a command.
+def compiler() -> Path:
+    """Return the C compiler.
 
     Raises:
-        FileNotFoundError: There is no such command.
+        FileNotFoundError: There is none.
     """
-    found = shutil.which(name, path=_PATH)
+    found = program("cc")
     if found is None:
-        raise FileNotFoundError(name)
+        raise FileNotFoundError("cc")
     return found

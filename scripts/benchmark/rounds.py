@@ -1,12 +1,24 @@
 """The rounds: every measurement of one server next to the same of the other."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from benchmark.load import LoadError, LoadGenerator, Measurement
-from benchmark.servers import Server
-from benchmark.workloads import Protocol, Workload, encoded
+from benchmark.load import Measurement
+from benchmark.placement import Placement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """One server in one case.
+
+    Attributes:
+        label: What the report calls it.
+        measure: Measures it for that many seconds.
+    """
+
+    label: str
+    measure: Callable[[float], Measurement]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,16 +26,18 @@ class Case:
     """One line of the report: a yardstick and what is held against it, under the same load.
 
     Attributes:
-        workload: What is asked.
+        workload: The name of what is asked.
         connections: How many ask at the same time.
-        yardstick: The server that the ratios divide by, and the protocol that it is asked in.
+        placement: Where the servers and the load run.
+        yardstick: The side that the ratios divide by.
         candidate: The other one; None for a limit that nothing is held against.
     """
 
-    workload: Workload
+    workload: str
     connections: int
-    yardstick: tuple[Server, Protocol]
-    candidate: tuple[Server, Protocol] | None
+    placement: Placement
+    yardstick: Side
+    candidate: Side | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,28 +74,7 @@ class Outcome:
         return median(ratios) if ratios else None
 
 
-def cases(workloads: Sequence[Workload], yardstick: Server, candidate: Server) -> Iterator[Case]:
-    """Give the cases of two servers: each workload, and our second protocol against the first."""
-    for workload in workloads:
-        for connections in workload.connections:
-            yield Case(
-                workload=workload,
-                connections=connections,
-                yardstick=(yardstick, Protocol.ATTRIBUTES),
-                candidate=(candidate, Protocol.ATTRIBUTES),
-            )
-        if workload.name == "lookup":
-            yield Case(
-                workload=workload,
-                connections=16,
-                yardstick=(candidate, Protocol.ATTRIBUTES),
-                candidate=(candidate, Protocol.RPC),
-            )
-
-
-def run(
-    cases: Sequence[Case], load: LoadGenerator, *, rounds: int, seconds: float, say: Callable[[str], None]
-) -> list[Outcome]:
+def run(cases: Sequence[Case], *, rounds: int, seconds: float, say: Callable[[str], None]) -> list[Outcome]:
     """Measure every case once a round; who goes first changes from round to round.
 
     Raises:
@@ -91,28 +84,17 @@ def run(
     for number in range(rounds):
         for outcome in outcomes:
             case = outcome.case
-            say(f"round {number + 1} of {rounds}: {case.workload.name}, {case.connections} connections")
-            outcome.rounds.append(_pair(case, load, seconds, candidate_first=number % 2 == 1))
+            where = f"{case.connections} connections, {case.placement.value}"
+            say(f"round {number + 1} of {rounds}: {case.workload}, {where}")
+            outcome.rounds.append(_pair(case, seconds, candidate_first=number % 2 == 1))
     return outcomes
 
 
-def _pair(case: Case, load: LoadGenerator, seconds: float, *, candidate_first: bool) -> Pair:
+def _pair(case: Case, seconds: float, *, candidate_first: bool) -> Pair:
     if case.candidate is None:
-        return Pair(yardstick=_measure(case, case.yardstick, load, seconds), candidate=None)
+        return Pair(yardstick=case.yardstick.measure(seconds), candidate=None)
     if candidate_first:
-        candidate = _measure(case, case.candidate, load, seconds)
-        return Pair(yardstick=_measure(case, case.yardstick, load, seconds), candidate=candidate)
-    yardstick = _measure(case, case.yardstick, load, seconds)
-    return Pair(yardstick=yardstick, candidate=_measure(case, case.candidate, load, seconds))
-
-
-def _measure(case: Case, side: tuple[Server, Protocol], load: LoadGenerator, seconds: float) -> Measurement:
-    server, protocol = side
-    path = server.path if protocol is Protocol.ATTRIBUTES else server.rpc_path
-    if path is None:
-        raise LoadError(f"{server.name} does not speak {protocol.value}")
-    requests = encoded(case.workload.requests, protocol)
-    measured = load.measure(path, protocol, requests, connections=case.connections, seconds=seconds)
-    if measured.errors:
-        raise LoadError(f"{server.name}: {case.workload.name}: {measured.errors} replies had no status 0")
-    return measured
+        candidate = case.candidate.measure(seconds)
+        return Pair(yardstick=case.yardstick.measure(seconds), candidate=candidate)
+    yardstick = case.yardstick.measure(seconds)
+    return Pair(yardstick=yardstick, candidate=case.candidate.measure(seconds))

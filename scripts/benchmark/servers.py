@@ -1,29 +1,25 @@
 """The servers that are compared, each on a private directory of its own."""
 
-import os
-import shutil
 import signal
 import socket
 import subprocess
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from benchmark.needs import TLSMGR, program
-from rehearsal.process_table import members, resident
-from rehearsal.waiting import NotInTimeError, wait_for
+from benchmark.mail_server import mail_server_parameters, smtpd_service
+from rehearsal.loopback import free_port
+from rehearsal.private_postfix import TLSMGR_SERVICE, PrivatePostfix
+from rehearsal.process_table import resident
+from rehearsal.waiting import wait_for
+from rehearsal.workers import Workers
 from tlsmgr.cli.workers import WORKERS
 
-_OWNER = "postfix"
-_READY_SECONDS = 20.0
+#: The name of our socket, which no service of Postfix's own has.
+_SERVICE = "tlsmgr-cache"
 _STOP_SECONDS = 20.0
-_LONG_AGO = 1_000_000_000
-
-
-class ServerError(Exception):
-    """A server does not start, or does not stop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,153 +30,100 @@ class Server:
         name: What the report calls it.
         path: The socket where it speaks the attribute protocol.
         rpc_path: The socket where it speaks MessagePack-RPC, if it does.
-        processes: The numbers of its processes, by name.
-        group: The process group of a server whose processes come and go.
+        processes: Gives the numbers of its processes, by name: only those that do a tlsmgr's work.
+        confined: Gives all that have to run where the server runs: what starts its processes, too.
     """
 
     name: str
     path: Path
     rpc_path: Path | None = None
-    processes: Mapping[str, int] | None = None
-    group: int | None = None
+    processes: Callable[[], Mapping[str, int]]
+    confined: Callable[[], list[int]]
 
     def memory(self) -> dict[str, int]:
         """Return the resident memory of each of its processes in KiB, by name."""
-        processes = dict(self.processes or {})
-        if self.group is not None:
-            processes |= {name: number for name, number in members(self.group) if name == "tlsmgr"}
-        return {name: resident(number) for name, number in processes.items()}
+        return {name: resident(number) for name, number in self.processes().items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailServer:
+    """A Postfix with an SMTP server that speaks TLS from the first byte, and the tlsmgr that serves it.
+
+    Attributes:
+        tlsmgr: The server that is measured.
+        port: The SMTP server's, of the loopback interface.
+    """
+
+    tlsmgr: Server
+    port: int
 
 
 @contextmanager
-def debian(directory: Path) -> Iterator[Server]:
-    """Run the tlsmgr of the installed Postfix, under a master that has no other service.
+def debian(directory: Path, *, preload: Path | None = None) -> Iterator[MailServer]:
+    """Run the installed Postfix with its own tlsmgr.
+
+    Args:
+        directory: Empty; user postfix can enter it.
+        preload: A library that all of Postfix's processes load first.
 
     Raises:
-        ServerError: Postfix does not start or stop; the message has its own words.
+        AssertionError: Postfix does not start or stop; the message has its own words.
     """
-    config = _configure(directory, "btree")
-    (config / "master.cf").write_text(
-        "tlsmgr unix - - n 1000? 1 tlsmgr\npostlog unix-dgram n - n - 1 postlogd\n"
-    )
-    _postfix(config, "check")
-    _postfix(config, "start")
-    try:
-        group = int((directory / "queue/pid/master.pid").read_text())
-        path = directory / "queue/private/tlsmgr"
-        yield Server(name="debian", path=path, group=group)
-    finally:
-        _postfix(config, "stop")
+    parameters = mail_server_parameters(directory, "btree")
+    if preload is not None:
+        parameters["import_environment"] = f"MAIL_CONFIG LD_PRELOAD={preload}"
+    port = free_port()
+    services = [TLSMGR_SERVICE, smtpd_service(port)]
+    with PrivatePostfix(directory, parameters=parameters, services=services) as postfix:
+
+        def processes() -> dict[str, int]:
+            return {name: number for name, number in postfix.processes() if name == "tlsmgr"}
+
+        path = postfix.socket_path("tlsmgr")
+        tlsmgr = Server(name="debian", path=path, processes=processes, confined=partial(_numbers, postfix))
+        yield MailServer(tlsmgr=tlsmgr, port=port)
 
 
 @contextmanager
-def ours(directory: Path) -> Iterator[Server]:
-    """Run our three workers.
+def ours(directory: Path) -> Iterator[MailServer]:
+    """Run the installed Postfix with our three workers, under supervisord, in place of its tlsmgr.
 
     Raises:
-        ServerError: They do not start or stop; the message has the end of their log.
+        AssertionError: They do not start or stop; the message has the end of the logs.
     """
-    config = _configure(directory, "diskcache")
-    private = directory / "queue/private"
-    private.mkdir(mode=0o700)
-    shutil.chown(private, _OWNER)
-    environment = {"PATH": os.environ.get("PATH", os.defpath), "MAIL_CONFIG": str(config)}
-    with ExitStack() as stack:
-        processes = {
-            name: stack.enter_context(_process([str(TLSMGR), "serve", name], directory / name, environment))
-            for name in WORKERS
-        }
-        sockets = {name: directory / f"data/run/{name}.sock" for name in WORKERS}
-        path = private / "tlsmgr"
-        _await([path, *sockets.values()], list(processes.values()), directory)
-        numbers = {name: process.pid for name, process in processes.items()}
-        yield Server(name="ours", path=path, rpc_path=sockets["cache-server"], processes=numbers)
+    parameters = mail_server_parameters(directory, "diskcache") | {"tlsmgr_service_name": _SERVICE}
+    port = free_port()
+    postfix = PrivatePostfix(directory, parameters=parameters, services=[smtpd_service(port)])
+    postfix.prepare()
+    run = postfix.data_directory / "run"
+    with Workers(directory / "supervisor", config_directory=postfix.config_directory), postfix:
+        numbers = {name: int((run / f"{name}.pid").read_text()) for name in WORKERS}
+        tlsmgr = Server(
+            name="ours",
+            path=postfix.socket_path(_SERVICE),
+            rpc_path=run / "cache-server.sock",
+            processes=lambda: numbers,
+            confined=lambda: [*numbers.values(), *_numbers(postfix)],
+        )
+        yield MailServer(tlsmgr=tlsmgr, port=port)
 
 
 @contextmanager
 def echo(directory: Path, command: Path) -> Iterator[Server]:
     """Run the compiled server that does nothing but answer."""
     path = directory / "echo.sock"
-    with _process([str(command), str(path)], directory / "echo.log", {}) as process:
-        _await([path], [process], directory)
-        yield Server(name="echo", path=path)
-
-
-def _configure(directory: Path, database: str) -> Path:
-    """Write a main.cf with the same parameters for every server, the database's type apart."""
-    config, data = directory / "etc", directory / "data"
-    for each in (config, directory / "queue", directory / "log"):
-        each.mkdir(mode=0o755)
-    data.mkdir(mode=0o700)
-    shutil.chown(data, _OWNER, _OWNER)
-    main_cf = config / "main.cf"
-    main_cf.write_text(
-        f"compatibility_level = 3.6\n"
-        f"queue_directory = {directory}/queue\n"
-        f"data_directory = {data}\n"
-        f"maillog_file = {directory}/log/maillog\n"
-        f"maillog_file_prefixes = {directory}/log\n"
-        f"mail_owner = {_OWNER}\n"
-        f"inet_interfaces = 127.0.0.1\n"
-        f"inet_protocols = ipv4\n"
-        f"alias_maps =\n"
-        f"alias_database =\n"
-        f"smtpd_tls_session_cache_database = {database}:${{data_directory}}/smtpd_scache\n"
-    )
-    # Postfix waits for a main.cf to get a second old, in case that its author is still at it.
-    os.utime(main_cf, times=(_LONG_AGO, _LONG_AGO))
-    return config
-
-
-def _postfix(config: Path, verb: str) -> None:
-    # The output goes to a file: the master inherits it, and would keep a pipe open for good.
-    with tempfile.TemporaryFile() as output:
-        done = subprocess.run(  # noqa: S603 - the command is this module's own
-            [program("postfix"), "-c", str(config), verb],
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            timeout=_STOP_SECONDS,
-            check=False,
-        )
-        output.seek(0)
-        said = output.read().decode(errors="replace")
-    if done.returncode != 0:
-        raise ServerError(f"postfix {verb}: exit {done.returncode}: {said}")
-
-
-@contextmanager
-def _process(
-    command: Sequence[str], log: Path, environment: Mapping[str, str]
-) -> Iterator["subprocess.Popen[bytes]"]:
-    with log.open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603 - likewise
-            command, stdout=output, stderr=output, env=dict(environment), cwd="/"
-        )
+    process = subprocess.Popen([command, path], cwd="/")  # noqa: S603 - compiled from our own source
     try:
-        yield process
+        wait_for(f"server that listens on {path}", lambda: _is_listening(path))
+        numbers = {"echo": process.pid}
+        yield Server(name="echo", path=path, processes=lambda: numbers, confined=lambda: [process.pid])
     finally:
         process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        process.wait(_STOP_SECONDS)
 
 
-def _await(sockets: Sequence[Path], processes: Sequence["subprocess.Popen[bytes]"], directory: Path) -> None:
-    def logs() -> str:
-        return "".join(path.read_text(errors="replace") for path in directory.iterdir() if path.is_file())
-
-    def listening() -> bool:
-        if any(process.poll() is not None for process in processes):
-            raise ServerError(f"a process has ended\n{logs()}")
-        return all(map(_is_listening, sockets))
-
-    what = f"server that listens on {', '.join(map(str, sockets))}"
-    try:
-        wait_for(what, listening, seconds=_READY_SECONDS, evidence=logs)
-    except NotInTimeError as error:
-        raise ServerError(str(error)) from error
+def _numbers(postfix: PrivatePostfix) -> list[int]:
+    return [number for _, number in postfix.processes()]
 
 
 def _is_listening(path: Path) -> bool:

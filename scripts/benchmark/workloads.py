@@ -1,6 +1,5 @@
 """What is asked in a measurement: the requests of each workload, in both protocols."""
 
-import hashlib
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -18,13 +17,15 @@ from tlsmgr.messages import (
 )
 from tlsmgr.wire import attribute_client, calls, rpc
 
-#: How many sessions ``filling`` stores, and ``lookup`` asks for.
-KEYS = 1000
+#: How many sessions a cache has, in the lookups of which all fit into memory and in the others.
+FEW_KEYS, MANY_KEYS = 1000, 1_000_000
 _SEED_SIZE = 32
 _SESSION_SIZE = 400
-_UPDATES_PER_LOOKUPS = 9  # one update on so many lookups: 10 %
+_LOOKUPS, _UPDATES = 9, 1  # in ten requests that are mixed
 
-# The load generator puts an id that was never there in its place: a full handshake makes one.
+# The load generator puts one of the ids that there are in the place of the first, and in that
+# of the second one that was never there: a full handshake makes such.
+_KNOWN = b"#" * 16
 _FRESH = b"@" * 16
 
 Encoder: TypeAlias = Callable[[Request], bytes]
@@ -39,11 +40,19 @@ class Protocol(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """Requests that are drawn from at random, and at how many connections that is measured."""
+    """Requests that are drawn from at random, and at how many connections that is measured.
+
+    Attributes:
+        name: What the report calls it.
+        requests: They may be templates: see the load generator.
+        connections: Each number is a line of the report.
+        scattered: Whether it is measured with one connection in all placements.
+    """
 
     name: str
     requests: tuple[Request, ...]
     connections: tuple[int, ...] = (1, 16)
+    scattered: bool = False
 
 
 def encoded(requests: Iterable[Request], protocol: Protocol) -> list[bytes]:
@@ -52,36 +61,34 @@ def encoded(requests: Iterable[Request], protocol: Protocol) -> list[bytes]:
     return [encode(request) for request in requests]
 
 
-def filling(keys: int = KEYS) -> tuple[Request, ...]:
-    """Return the updates that store what ``lookup`` asks for."""
-    return tuple(_update(_known_id(number), number) for number in range(keys))
+def filling() -> Request:
+    """Return the update that stores what lookups ask for, a template."""
+    return _update(_KNOWN)
 
 
 def workloads() -> tuple[Workload, ...]:
-    """Return all workloads, in the order of the report."""
-    lookups = tuple(_lookup(_known_id(number)) for number in range(KEYS))
-    updates = tuple(_update(_cache_id(_FRESH), number) for number in range(KEYS // _UPDATES_PER_LOOKUPS))
+    """Return all workloads of a server with FEW_KEYS sessions, in the order of the report."""
+    lookup = LookupRequest(cache_type=CacheType.SMTPD, cache_id=_cache_id(_KNOWN))
+    update = _update(_FRESH)
     return (
-        Workload(name="policy", requests=(PolicyRequest(cache_type=CacheType.SMTPD),)),
+        Workload(name="policy", requests=(PolicyRequest(cache_type=CacheType.SMTPD),), scattered=True),
         Workload(name="tktkey", requests=(TicketKeyRequest(name=b""),)),
         Workload(name="seed", requests=(SeedRequest(size=_SEED_SIZE),)),
-        Workload(name="lookup", requests=lookups),
-        Workload(name="update", requests=updates, connections=(1, 16, 64)),
-        Workload(name="mixed", requests=lookups + updates),
+        Workload(name="lookup", requests=(lookup,), scattered=True),
+        Workload(name="update", requests=(update,), connections=(1, 16, 64), scattered=True),
+        Workload(name="mixed", requests=(lookup,) * _LOOKUPS + (update,) * _UPDATES),
     )
 
 
-def _lookup(cache_id: bytes) -> Request:
-    return LookupRequest(cache_type=CacheType.SMTPD, cache_id=cache_id)
+def million() -> Workload:
+    """Return the workload of a server with MANY_KEYS sessions."""
+    lookup = next(workload for workload in workloads() if workload.name == "lookup")
+    return Workload(name="million", requests=lookup.requests)
 
 
-def _update(cache_id: bytes, number: int) -> Request:
-    session = random.Random(number).randbytes(_SESSION_SIZE)  # noqa: S311 - the same in every run
-    return UpdateRequest(cache_type=CacheType.SMTPD, cache_id=cache_id, session=session)
-
-
-def _known_id(number: int) -> bytes:
-    return _cache_id(hashlib.sha256(str(number).encode()).hexdigest()[:16].upper().encode())
+def _update(start: bytes) -> Request:
+    session = random.Random(1).randbytes(_SESSION_SIZE)  # noqa: S311 - the same in every run
+    return UpdateRequest(cache_type=CacheType.SMTPD, cache_id=_cache_id(start), session=session)
 
 
 def _cache_id(start: bytes) -> bytes:

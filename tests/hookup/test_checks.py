@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from tests.system.postfix_presence import program, require
+from rehearsal.programs import program
+from tests.system.postfix_presence import require
 from tests.transport.lines import serving, short_directory
 from tlsmgr.config.settings import Settings, load_settings
 from tlsmgr.errors import HostError, Status

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -35,26 +36,62 @@ def leftovers() -> set[Path]:
 
 
 @pytest.mark.system
-def test_every_workload_is_measured_on_both_servers(tmp_path: Path) -> None:
-    """The smoke run answers every request with status 0, and counts all that the report promises."""
+def test_all_that_the_report_promises_is_measured(tmp_path: Path) -> None:
+    """The smoke run gets every request and handshake answered, and writes figures, tables and picture."""
     require_postfix()
     before = leftovers()
-    done = bench("--smoke", "--json", str(tmp_path / "figures.json"))
+    (tmp_path / "page.md").write_text("Before.\n\n<!-- begin of what scripts/bench wrote -->\nformerly\n")
+    with (tmp_path / "page.md").open("a") as page:
+        page.write("<!-- end of what scripts/bench wrote -->\nAfter.\n")
+    files = {"--json": "figures.json", "--markdown": "page.md", "--svg": "picture.svg"}
+    done = bench("--smoke", *(str(word) for pair in files.items() for word in (pair[0], tmp_path / pair[1])))
     assert done.returncode == 0, done.stderr
     document: dict[str, Any] = json.loads((tmp_path / "figures.json").read_text())
-    measured = {(one["workload"], one["connections"], one["candidate"]) for one in document["cases"]}
-    both = {
-        (name, count, "ours") for name in ("policy", "tktkey", "seed", "lookup", "mixed") for count in (1, 16)
-    }
-    both |= {("update", count, "ours") for count in (1, 16, 64)}
-    assert measured == both | {("lookup", 16, "ours, rpc"), ("echo", 1, "-"), ("echo", 16, "-")}
-    for one in document["cases"]:
-        for pair in one["rounds"]:
-            sides = [side for side in pair.values() if side is not None]
-            assert all(side["rate"] > 0 and 0 < side["median"] <= side["p99"] for side in sides)
-    assert set(document["memory_kib"]["ours"]) == {"prng-server", "cache-server", "expiry-sweeper"}
-    assert document["memory_kib"]["debian"]["tlsmgr"] > 0
+    check_lines(document["cases"])
+    check_memory(document["memory_kib"])
+    text = (tmp_path / "page.md").read_text()
+    assert text.startswith("Before.\n") and text.endswith("After.\n") and "formerly" not in text  # noqa: PT018 - one claim
+    assert "handshake, resumed by ticket" in text
+    assert ET.parse(tmp_path / "picture.svg").getroot().tag.endswith("svg")  # noqa: S314 - our own file
     assert leftovers() <= before
+
+
+def check_lines(lines: list[dict[str, Any]]) -> None:
+    """Check that each case was measured on both sides, where the processes usually run and elsewhere."""
+    measured = {(one["workload"], one["connections"], one["placement"]) for one in lines}
+    names = ("policy", "tktkey", "seed", "lookup", "update", "mixed", "million")
+    usual = {(name, *where) for name in names for where in ((1, "together"), (16, "apart"))}
+    assert measured >= usual | {("update", 64, "apart"), ("lookup, rpc", 16, "apart"), ("echo", 16, "apart")}
+    assert measured >= {
+        (name, 1, where) for name in ("policy", "lookup", "update", "echo") for where in ("apart", "free")
+    }
+    assert sum(one["workload"].startswith("handshake, ") for one in lines) == 4
+    for pair in (pair for one in lines for pair in one["rounds"]):
+        sides = [side for side in pair.values() if side is not None]
+        assert all(side["rate"] > 0 and 0 < side["median"] <= side["p99"] for side in sides)
+
+
+def check_memory(moments: dict[str, dict[str, dict[str, int]]]) -> None:
+    """Check that both servers' processes were weighed, with few sessions and with many."""
+    assert len(moments) == 4
+    for servers in moments.values():
+        assert set(servers["ours"]) == {"prng-server", "cache-server", "expiry-sweeper"}
+        assert servers["debian"]["tlsmgr"] > 0
+
+
+@pytest.mark.system
+def test_a_placement_is_kept_to() -> None:
+    """With --placement every line is measured there, and the table says so."""
+    require_postfix()
+    done = bench("--smoke", "--only", "echo,policy", "--placement", "apart")
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines() if " ours " in line or " echo " in line]
+    assert [(row[0], row[1], row[2]) for row in rows if row[0] in {"policy", "echo"}] == [
+        ("policy", "1", "apart"),
+        ("policy", "16", "apart"),
+        ("echo", "1", "apart"),
+        ("echo", "16", "apart"),
+    ]
 
 
 def test_an_unknown_workload_is_refused() -> None:

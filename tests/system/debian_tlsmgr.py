@@ -4,10 +4,8 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.system.postfix_presence import program
-from tests.system.private_postfix import COMMAND_SECONDS, PrivatePostfix
-
-TLSMGR_SERVICE = "tlsmgr unix - - y 1000? 1 tlsmgr"
+from rehearsal.private_postfix import COMMAND_SECONDS, TLSMGR_SERVICE, PrivatePostfix
+from rehearsal.programs import program
 
 
 class DebianTlsmgr(PrivatePostfix):

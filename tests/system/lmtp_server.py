@@ -9,8 +9,8 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from tests.system.certificate import Certificate
-from tests.system.postfix_instance import HOST, free_port
+from rehearsal.certificate import Certificate
+from rehearsal.loopback import HOST, free_port
 
 
 @dataclass(slots=True, kw_only=True)

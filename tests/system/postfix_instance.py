@@ -3,28 +3,18 @@
 import datetime as dt
 import re
 import smtplib
-import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from rehearsal.certificate import self_signed
+from rehearsal.loopback import HOST, free_port
+from rehearsal.private_postfix import TLSMGR_SERVICE, PrivatePostfix
 from rehearsal.waiting import wait_for
-from tests.system.certificate import self_signed
-from tests.system.debian_tlsmgr import TLSMGR_SERVICE
-from tests.system.private_postfix import PrivatePostfix
 
-HOST = "127.0.0.1"
 READY_SECONDS = 20.0
 
 _CONNECTED = re.compile(r"smtpd\[(\d+)\]: connect from")
-
-
-def free_port() -> int:
-    """Return a TCP port of the loopback interface that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class PostfixInstance(PrivatePostfix):

@@ -1,20 +1,13 @@
 """Whether real Postfix processes can be started here, and what a test does when not."""
 
 import os
-import shutil
 from collections.abc import Mapping
-from pathlib import Path
 
 import pytest
 
+from rehearsal.programs import program
+
 WITHOUT_POSTFIX = "TLSMGR_TESTS_WITHOUT_POSTFIX"
-_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
-
-
-def program(name: str) -> Path | None:
-    """Return the path of the command ``name``, also where only root's PATH has it."""
-    found = shutil.which(name, path=_PATH)
-    return Path(found) if found else None
 
 
 def missing() -> str | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from tests.system.postfix_presence import program
+from rehearsal.programs import program
 
 HANDSHAKE_SECONDS = 15.0
 # A command whose reply comes after the handshake, and so after the session ticket of TLS 1.3.

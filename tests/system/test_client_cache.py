@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from rehearsal.certificate import self_signed
 from rehearsal.directories import traversable_directory
-from tests.system.certificate import self_signed
 from tests.system.lmtp_server import lmtp_server
 from tests.system.postfix_instance import PostfixInstance, client_parameters
 from tests.system.postfix_presence import require_postfix

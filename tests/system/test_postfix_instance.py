@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from rehearsal.directories import traversable_directory
+from rehearsal.private_postfix import PrivatePostfix
 from tests.system.postfix_instance import PostfixInstance
 from tests.system.postfix_presence import require, require_postfix
-from tests.system.private_postfix import PrivatePostfix
 from tests.system.starttls import Mode, resumes_twice
 
 pytestmark = pytest.mark.system

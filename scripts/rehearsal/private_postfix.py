@@ -10,9 +10,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from rehearsal.process_table import running_in_group
+from rehearsal.process_table import members, running_in_group
+from rehearsal.programs import program
 from rehearsal.waiting import wait_for
-from tests.system.postfix_presence import program
+
+#: The line of master.cf with Debian's own tlsmgr, in a chroot jail as Debian has it.
+TLSMGR_SERVICE = "tlsmgr unix - - y 1000? 1 tlsmgr"
 
 UNIX_PATH_MAX = 107  # sun_path of Linux, less its null
 COMMAND_SECONDS = 20.0
@@ -93,6 +96,10 @@ class PrivatePostfix:
         finally:
             self._end_group()
 
+    def processes(self) -> list[tuple[str, int]]:
+        """Return name and number of the master and of all that it runs; none before the start."""
+        return [] if self._group is None else list(members(self._group))
+
     def socket_path(self, service: str, *, public: bool = False) -> Path:
         """Return the path of a service's UNIX socket.
 
@@ -100,7 +107,8 @@ class PrivatePostfix:
             AssertionError: the path is longer than a UNIX socket's may be.
         """
         path = self.queue_directory / ("public" if public else "private") / service
-        assert len(os.fsencode(path)) <= UNIX_PATH_MAX, f"too long for a UNIX socket: {path}"
+        if len(os.fsencode(path)) > UNIX_PATH_MAX:
+            raise AssertionError(f"too long for a UNIX socket: {path}")
         return path
 
     def maillog(self) -> str:
@@ -163,7 +171,8 @@ class PrivatePostfix:
             )
             output.seek(0)
             said = output.read().decode(errors="replace")
-        assert done.returncode == 0, f"{arguments}: exit {done.returncode}\n{said}{self.maillog_tail()}"
+        if done.returncode != 0:
+            raise AssertionError(f"{arguments}: exit {done.returncode}\n{said}{self.maillog_tail()}")
         return said
 
     def _own_parameters(self) -> dict[str, str]:
