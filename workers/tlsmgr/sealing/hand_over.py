@@ -19,7 +19,7 @@ from tlsmgr.sealing.keys import SealingKey, SealingKeys
 
 #: Seconds for which a cache server that starts waits for prng-server: seldom needed, and
 #: short, since every handshake waits meanwhile.
-PATIENCE_SECONDS: Final = 0.5
+PATIENCE_SECONDS: Final = 0.3
 
 
 class Side(Enum):
@@ -27,6 +27,11 @@ class Side(Enum):
 
     CACHE_SERVER = "cache-server"  #: its keys come first
     PRNG_SERVER = "prng-server"  #: makes the first key
+
+    @property
+    def other(self) -> "Side":
+        """The worker that is asked."""
+        return Side.PRNG_SERVER if self is Side.CACHE_SERVER else Side.CACHE_SERVER
 
 
 class HandOver:

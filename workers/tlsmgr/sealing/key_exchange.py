@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 METHOD: Final = "sealing_key"
 
 _PAUSE_SECONDS = 0.05
-_ANSWER_SECONDS = 0.5
+_ANSWER_SECONDS = 0.3
 _LONG_PAUSE_SECONDS = 0.5
 
 #: Calls the other worker's ``sealing_key`` with these params and returns the result.
@@ -54,7 +54,7 @@ class KeyExchange:
         self._sharing: asyncio.Task[None] | None = None
 
     async def obtain(self) -> None:
-        """Get keys from the other worker, or make one; within about a second there are some."""
+        """Get keys from the other worker, or make one; within a second there are some."""
         while not self._hand_over.has_key:
             await self._try_to_obtain()
         self._share()
