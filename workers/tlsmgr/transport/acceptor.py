@@ -6,6 +6,7 @@ nothing, when accept() fails once for want of a descriptor.
 
 import asyncio
 import errno
+import select
 import socket
 from collections.abc import Callable
 
@@ -63,10 +64,17 @@ class Acceptor:
             except OSError as error:
                 if error.errno not in _SHORTAGES:
                     raise
-                self._wait_a_little(error)
+                if self._somebody_waits():
+                    self._wait_a_little(error)
                 return
             accepted.setblocking(False)  # noqa: FBT003 - socket's own signature
             self._take(accepted)
+
+    def _somebody_waits(self) -> bool:
+        # accept() looks for a descriptor first, and for a connection after that.
+        queue = select.poll()
+        queue.register(self._listener, select.POLLIN)
+        return bool(queue.poll(0))
 
     def _wait_a_little(self, error: OSError) -> None:
         self.stop()

@@ -26,8 +26,8 @@ CONNECTION_LIMIT = 4000
 _HOLDING_MAX = 128
 # Of all descriptors a process may have: there are two sockets, and the stores need some.
 _SHARE_OF_DESCRIPTORS = 3
-# Idle connections that are closed at a time when the process has no descriptor left.
-_CLOSED_IN_SHORTAGE = 8
+# When the process has no descriptor left: of its idle connections this part is closed at a time.
+_CLOSED_IN_SHORTAGE = 64
 
 
 @dataclass(slots=True, kw_only=True)
@@ -210,7 +210,7 @@ class SocketServer:
             error.strerror,
             len(self._crowd),
         )
-        for _ in range(_CLOSED_IN_SHORTAGE):
+        for _ in range(1 + len(self._crowd) // _CLOSED_IN_SHORTAGE):
             self._evict("no descriptor is left")
 
     def _closed(self, connection: Connection) -> None:
