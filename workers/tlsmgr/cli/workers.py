@@ -6,7 +6,7 @@ import sys
 
 from tlsmgr.cli.options import Verbs, add_verb, settings_of
 from tlsmgr.client import Client
-from tlsmgr.errors import ExitCode, ServerUnavailableError
+from tlsmgr.errors import ExitCode, ProtocolError, ServerUnavailableError
 
 #: The processes of the group, as everywhere: in supervisord.conf, in ``serve``, as socket names.
 WORKERS = ("cache-server", "prng-server", "expiry-sweeper")
@@ -55,9 +55,12 @@ def _stats(options: argparse.Namespace) -> ExitCode:
 
 def _sweep(options: argparse.Namespace) -> ExitCode:
     result = _call(options, "expiry-sweeper", "sweep", _SWEEP_TIMEOUT_SECONDS)
-    caches = result.get("caches") if isinstance(result, dict) else {}
-    for cache, done in (caches or {}).items():
+    if not isinstance(result, dict):
+        raise ProtocolError("the expiry sweeper sent no map")
+    for cache, done in result["caches"].items():
         sys.stdout.write(
             f"cache {cache} full cleanup: retained={done['retained']} dropped={done['dropped']} entries\n"
         )
-    return ExitCode.OK
+    for cache, reason in result["failures"].items():
+        sys.stderr.write(f"tlsmgr: cache {cache} was not swept: {reason}\n")
+    return ExitCode.NOT_DONE if result["failures"] else ExitCode.OK

@@ -3,12 +3,13 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
 from tlsmgr.config.settings import Settings
-from tlsmgr.errors import Status
+from tlsmgr.errors import Status, StoreError
 from tlsmgr.messages import CacheType
 from tlsmgr.processes.identity import Identity
 from tlsmgr.processes.lifecycle import WorkerKind
@@ -16,11 +17,14 @@ from tlsmgr.processes.prng_link import PrngLink
 from tlsmgr.processes.rpc_dialogue import RpcDialogue, RpcMethods, without_params
 from tlsmgr.processes.stores import store_directories
 from tlsmgr.service.entropy_digest import EntropyDigest
-from tlsmgr.service.swept_cache import SweptCache
+from tlsmgr.service.swept_cache import Sweep, SweptCache
 from tlsmgr.storage.sessions import SessionStore
 from tlsmgr.transport.peer import user_ids
 from tlsmgr.transport.server import SocketServer
 from tlsmgr.transport.unix_socket import listen
+
+# While the cache server makes the same store; nobody's handshake waits for this process.
+_OPEN_WAIT_SECONDS = 0.5
 
 
 class ExpirySweeper:
@@ -32,6 +36,7 @@ class ExpirySweeper:
         self._caches: dict[CacheType, SweptCache] = {}
         self._directories: Mapping[CacheType, Path] = {}
         self._server: SocketServer | None = None
+        self._at_end = ExitStack()
         self._retiring: set[asyncio.Task[None]] = set()
 
     def open_privileged(self) -> None:
@@ -40,8 +45,10 @@ class ExpirySweeper:
     async def start(self) -> None:
         """Begin to sweep, and serve."""
         self._prng = PrngLink(self._settings)
+        self._at_end.callback(self._prng.close)
         await self._prng.connect()
         self._digest = EntropyDigest(self._prng.stir)
+        self._at_end.callback(self._digest.close)
         self._use(self._settings)
         self._methods = RpcMethods(
             {
@@ -73,9 +80,7 @@ class ExpirySweeper:
         await asyncio.gather(*(cache.close() for cache in self._caches.values()), *self._retiring)
         if self._server is not None:
             await self._server.drain(deadline)
-        if hasattr(self, "_prng"):
-            self._digest.close()
-            self._prng.close()
+        self._at_end.close()
 
     def _use(self, settings: Settings) -> None:
         directories = store_directories(settings)
@@ -88,7 +93,7 @@ class ExpirySweeper:
             if cache_type in self._caches:
                 self._caches[cache_type].use_timeout(timeout)
             else:
-                opener = partial(SessionStore, directory, checkpoints=False)
+                opener = partial(SessionStore, directory, checkpoints=False, open_wait=_OPEN_WAIT_SECONDS)
                 self._caches[cache_type] = SweptCache(
                     cache_type.value, timeout, opener, time.time, self._digest.add
                 )
@@ -103,14 +108,17 @@ class ExpirySweeper:
         return RpcDialogue(self._settings.tlsmgr_request_size_limit, self._methods)
 
     async def _sweep(self) -> Mapping[str, object]:
-        caches = dict(self._caches)
-        sweeps = await asyncio.gather(*(cache.sweep() for cache in caches.values()))
-        return {
-            "status": int(Status.OK),
-            "caches": {
-                cache_type.value: asdict(done) for cache_type, done in zip(caches, sweeps, strict=True)
-            },
-        }
+        caches = {cache_type.value: cache for cache_type, cache in self._caches.items()}
+        outcomes = await asyncio.gather(*map(_outcome, caches.values()))
+        done: dict[str, object] = {}
+        failures: dict[str, object] = {}
+        for name, outcome in zip(caches, outcomes, strict=True):
+            if isinstance(outcome, StoreError):
+                failures[name] = str(outcome)
+            else:
+                done[name] = asdict(outcome)
+        status = Status.NOT_DONE if failures else Status.OK
+        return {"status": int(status), "caches": done, "failures": failures}
 
     def _stats(self) -> Mapping[str, object]:
         return self._identity.stats(
@@ -119,6 +127,14 @@ class ExpirySweeper:
                 for cache_type, cache in self._caches.items()
             }
         )
+
+
+async def _outcome(cache: SweptCache) -> Sweep | StoreError:
+    """Sweep a cache; one that fails does not keep the others' outcome back."""
+    try:
+        return await cache.sweep()
+    except StoreError as error:
+        return error
 
 
 KIND = WorkerKind(name="expiry-sweeper", make=ExpirySweeper)

@@ -19,7 +19,10 @@ _CLOSED = -1
 _CLOSE_WAIT_MILLISECONDS = 500
 # Over all stores of the process, so that what was remembered of one is never taken for another's.
 _EPOCHS = counter()
-# A change that changes nothing; diskcache counts hits there, when it is told to.
+# A log that is so long takes no more: 64 MiB. Moving that holds the caller for some 60 ms, once.
+_LOG_PAGES_AT_MOST = 2**14
+# A change that changes nothing, so that the commit is known as our own. diskcache counts hits
+# there, when it is told to.
 _TOUCH = "UPDATE Settings SET value = 0 WHERE key = 'hits'"
 # Free pages that are kept for what comes next: 1 MiB, or a sixteenth of the file.
 _FREE_PAGES_KEPT, _FREE_SHARE_KEPT = 256, 16
@@ -161,9 +164,8 @@ class Database:
         """Commit what is done within, or nothing of it."""
         execute = self.connection.execute
         with self.errors(doing):
-            self._check_in_place()
-            if not self._saves:
-                self.check_undamaged()
+            if self._place != _CLOSED:  # else SQLite itself says so
+                self._check()
             execute("BEGIN IMMEDIATE")
             changed = self.connection.total_changes
             try:
@@ -181,6 +183,21 @@ class Database:
         if commits_between(self._header, header) == own:
             self._header = header
 
+    def _check(self) -> None:
+        self._check_in_place()
+        if self._saves:
+            self._check_log()
+        else:
+            self.check_undamaged()
+
+    def _check_log(self) -> None:
+        # It can be moved as far only as nobody reads from it.
+        if self.log_backlog() >= _LOG_PAGES_AT_MOST and not self.move_log():
+            raise StoreBusyError(
+                f"session store {self.directory}: its log has grown to {_LOG_PAGES_AT_MOST} pages, since"
+                " another process has been reading the database for long; end that process"
+            )
+
     def check_undamaged(self) -> None:
         """Look whether another process found damage, or set the directory aside.
 
@@ -194,22 +211,27 @@ class Database:
         """Return how many pages of the log the process that saves has not yet moved."""
         return self._wal_index.backlog()
 
-    def release_space(self, pages: int, *, backlog: int) -> bool:
-        """Give up to ``pages`` free pages back; or have the log moved, if it has ``backlog`` pages.
+    def move_log(self) -> int:
+        """Move into the database what nobody reads from the log any more; return how many pages.
 
-        A checkpoint comes with a commit and no other way, so that SQLite before 3.51.3 is safe.
-
-        Returns:
-            Whether there is more to do.
+        Safe with SQLite before 3.51.3 too: while pages are left to move, nobody starts the log
+        anew, and nobody else moves them.
         """
+        before = self.log_backlog()
+        if not self._saves or not before:
+            return 0
+        with self.errors("move the log"):
+            self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        return before - self.log_backlog()
+
+    def give_back(self, pages: int) -> bool:
+        """Give up to ``pages`` free pages back, but for some; tell whether there are more."""
         spare = self._spare_pages()
-        if spare <= 0 and self.log_backlog() < backlog:
-            return False
-        with self.transaction("give back free space"):
-            self.connection.execute(_TOUCH)
-            if spare > 0:
+        if spare > 0:
+            with self.transaction("give back free space"):
+                self.connection.execute(_TOUCH)
                 self.connection.execute(f"PRAGMA incremental_vacuum({min(spare, pages)})").fetchall()
-        return spare > pages or self.log_backlog() >= backlog
+        return spare > pages
 
     def _spare_pages(self) -> int:
         if not self._can_shrink:
@@ -222,8 +244,7 @@ class Database:
 
     def _check_in_place(self) -> None:
         # SQLite goes on with a file that was removed, and what it saves there is lost at the end.
-        # Of a closed store SQLite itself says so.
-        if self._place != _CLOSED and self._found() != self._identity:
+        if self._found() != self._identity:
             raise StoreError(f"session store {self.directory}: {DATABASE_NAME} was replaced by another")
 
     def _found(self) -> tuple[int, int]:

@@ -232,7 +232,9 @@ class SessionStore:
             StoreDamagedError: another process found damage; opening the store anew mends it.
         """
         self._database.check_undamaged()
-        return self._database.release_space(pages, backlog=BACKLOG_TO_MOVE)
+        if self._database.log_backlog() >= BACKLOG_TO_MOVE:
+            return self._database.move_log() > 0
+        return self._database.give_back(pages)
 
     def count(self) -> int:
         """Return the number of entries, expired ones included; costs the same at any size."""
