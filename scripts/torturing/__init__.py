@@ -1,0 +1,1 @@
+"""Kills workers at random under a load that knows what it was promised."""
