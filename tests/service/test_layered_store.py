@@ -1,0 +1,106 @@
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.service.stores import TroubledStore, locked
+from tlsmgr.errors import StoreBusyError, StoreError
+from tlsmgr.service.layered_store import LayeredStore
+from tlsmgr.service.session_memory import SessionMemory
+from tlsmgr.storage.limits import StoreLimits
+from tlsmgr.storage.sessions import Put, SessionStore
+
+NOW = 1000.0
+TIMEOUT = 3600
+
+
+def _put(cache_id: bytes = b"id", *, expires_at: float = 4600.0) -> Put:
+    return Put(cache_id=cache_id, session=b"session", stored_at=NOW, expires_at=expires_at)
+
+
+@pytest.fixture
+def evictions() -> list[int]:
+    """Hold the numbers of evictions that were told."""
+    return []
+
+
+@pytest.fixture
+def layers(tmp_path: Path, evictions: list[int]) -> Iterator[LayeredStore]:
+    """Give a store with memory before it."""
+    layered = LayeredStore(SessionMemory(1 << 20).shelf(), evictions.append)
+    layered.attach(TroubledStore(tmp_path / "store"))
+    yield layered
+    layered.detach(durably=False)
+
+
+def test_what_is_in_memory_is_not_read_again(layers: LayeredStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither what was saved, nor what was read once."""
+    layers.apply([_put()])
+    monkeypatch.setattr(SessionStore, "find", None)
+    assert layers.lookup(b"id", NOW, TIMEOUT) == b"session"
+
+
+def test_what_went_for_want_of_room_is_not_found(layers: LayeredStore, evictions: list[int]) -> None:
+    """It is forgotten by memory in the same moment, and told."""
+    layers.limits = StoreLimits(entries=2)
+    layers.apply([_put(bytes([number]), expires_at=4600.0 + number) for number in range(3)])
+    assert layers.lookup(b"\0", NOW, TIMEOUT) is None
+    assert layers.lookup(b"\2", NOW, TIMEOUT) == b"session"
+    assert evictions == [1]
+
+
+def test_a_lowered_limit_is_worked_off(layers: LayeredStore, evictions: list[int]) -> None:
+    """In steps, each of which says whether there is more to do."""
+    layers.apply([_put(b"%d" % number, expires_at=4600.0 + number) for number in range(60)])
+    layers.limits = StoreLimits(entries=5)
+    steps = [layers.keep_up() for _ in range(4)]
+    assert steps == [True, True, True, False]
+    assert sum(evictions) == 55
+    assert [layers.lookup(each, NOW, TIMEOUT) for each in (b"54", b"55")] == [None, b"session"]
+
+
+def test_a_failed_change_is_for_the_store_to_tell(tmp_path: Path, layers: LayeredStore) -> None:
+    """What is in memory might be what was to be replaced."""
+    layers.apply([_put()])
+    store = layers.store
+    assert isinstance(store, TroubledStore)
+    store.trouble = StoreError("disk full")
+    with pytest.raises(StoreError, match="disk full"):
+        layers.apply([_put()])
+    with closing(sqlite3.connect(tmp_path / "store" / "cache.db")) as other, other:
+        other.execute("UPDATE Cache SET value = x'00'")
+    assert layers.lookup(b"id", NOW, TIMEOUT) == b"\0"
+
+
+def test_a_busy_store_changes_nothing(tmp_path: Path, layers: LayeredStore) -> None:
+    """The former session is found meanwhile."""
+    layers.apply([_put()])
+    with locked(tmp_path / "store"), pytest.raises(StoreBusyError):
+        layers.apply([_put()])
+    assert layers.lookup(b"id", NOW, TIMEOUT) == b"session"
+
+
+def test_without_a_store_memory_answers(tmp_path: Path, layers: LayeredStore) -> None:
+    """What was known last is found until its time is over; nothing can be saved."""
+    layers.apply([_put()])
+    layers.detach(durably=False)
+    shutil.rmtree(tmp_path / "store")
+    assert layers.lookup(b"id", NOW, TIMEOUT) == b"session"
+    assert layers.lookup(b"id", NOW + TIMEOUT, TIMEOUT) is None
+    assert layers.lookup(b"other", NOW, TIMEOUT) is None
+    with pytest.raises(StoreError, match="not open"):
+        layers.apply([_put()])
+    with pytest.raises(StoreError, match="not open"):
+        layers.keep_up()
+
+
+def test_another_store_has_other_sessions(tmp_path: Path, layers: LayeredStore) -> None:
+    """What was remembered of the former one is not told."""
+    layers.apply([_put()])
+    layers.detach(durably=False)
+    shutil.rmtree(tmp_path / "store")
+    layers.attach(TroubledStore(tmp_path / "store"))
+    assert layers.lookup(b"id", NOW, TIMEOUT) is None
