@@ -1,6 +1,5 @@
 import copy
 import logging
-import os
 import pickle
 import traceback
 
@@ -108,7 +107,7 @@ def test_keys_reach_the_other_worker_as_they_are(keys: SealingKeys) -> None:
     assert SealingKeys.from_wire(*keys.to_wire()) == keys
 
 
-@pytest.mark.parametrize("wrong", [None, "x" * 32, 5, [b"x" * 32], b"x" * 33, os.urandom(7), bytes(1024)])
+@pytest.mark.parametrize("wrong", [None, "x" * 32, 5, [b"x" * 32], b"x" * 33, b"x" * 7, bytes(1024)])
 def test_anything_else_from_the_other_worker_is_an_error_that_quotes_nothing(wrong: object) -> None:
     """The peer's fault, told in the same words for all."""
     with pytest.raises(ProtocolError) as raised:
