@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from benchmark.report import Document, Line, memory_lines, ratio, target_text, whole
+from benchmark.report import Document, Line, memory_lines, name, ratio, target_text, whole
 
 _BEGIN = "<!-- begin of what scripts/bench wrote -->"
 _END = "<!-- end of what scripts/bench wrote -->"
@@ -76,7 +76,7 @@ def _comparison(lines: Iterable[Line]) -> list[str]:
 def _compared(line: Line) -> tuple[str, ...]:
     theirs, ours = line["medians"]["yardstick"], line["medians"]["candidate"]
     return (
-        *(_name(line), str(line["connections"]), line["placement"]),
+        *(name(line), str(line["connections"]), line["placement"]),
         *(whole(theirs["rate"]), whole(ours["rate"]), ratio(line["ratio"]["rate"])),
         *(whole(theirs["median"]), whole(ours["median"]), ratio(line["ratio"]["median"])),
         *(whole(theirs["p99"]), whole(ours["p99"]), target_text(line), _verdict(line)),
@@ -85,16 +85,6 @@ def _compared(line: Line) -> tuple[str, ...]:
 
 def _verdict(line: Line) -> str:
     return f"**{line['met']}**" if line["met"] == "missed" else line["met"]
-
-
-def _name(line: Line) -> str:
-    names = {
-        "lookup": "lookup, 1,000 keys",
-        "million": "lookup, 1,000,000 keys",
-        "mixed": "90% lookup, 10% update",
-        "lookup, rpc": "lookup, MessagePack-RPC against attributes, both ours",
-    }
-    return names.get(line["workload"], line["workload"])
 
 
 def _limits(lines: Iterable[Line]) -> list[str]:

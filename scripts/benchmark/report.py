@@ -18,6 +18,14 @@ _SIDES = ("yardstick", "candidate")
 _FIGURES = ("rate", "median", "p99")
 
 
+class Wanted(TypedDict):
+    """A target: of which figure, what the ratio must be, and what is aimed for if that is more."""
+
+    figure: str
+    must: float
+    aim: float | None
+
+
 class Line(TypedDict):
     """One case. Rates are requests a second, latencies microseconds; None where there is no candidate."""
 
@@ -29,7 +37,7 @@ class Line(TypedDict):
     ratio: dict[str, float | None]
     medians: dict[str, dict[str, float | None]]
     rounds: list[dict[str, object]]
-    target: dict[str, object] | None
+    target: Wanted | None
     met: str
 
 
@@ -102,9 +110,21 @@ def target_text(line: Line) -> str:
     """Return a case's target, such as ``rate >= 2 (3)``; empty when it has none."""
     if line["target"] is None:
         return ""
-    figure, must, aim = (line["target"][name] for name in ("figure", "must", "aim"))
-    sign = ">=" if figure == "rate" else "<="
-    return f"{figure} {sign} {must:g}" + (f" ({aim:g})" if aim is not None else "")
+    wanted = line["target"]
+    sign = ">=" if wanted["figure"] == "rate" else "<="
+    aim = "" if wanted["aim"] is None else f" ({wanted['aim']:g})"
+    return f"{wanted['figure']} {sign} {wanted['must']:g}{aim}"
+
+
+def name(line: Line) -> str:
+    """Return what a case asks, in words."""
+    names = {
+        "lookup": "lookup, 1,000 keys",
+        "million": "lookup, 1,000,000 keys",
+        "mixed": "90% lookup, 10% update",
+        "lookup, rpc": "lookup, RPC against attributes",
+    }
+    return names.get(line["workload"], line["workload"])
 
 
 def whole(figure: float | None) -> str:
@@ -146,7 +166,7 @@ def _line(outcome: Outcome) -> Line:
         ratio={name: outcome.ratio(name) for name in _FIGURES},
         medians={side: {name: outcome.figure(name, of=side) for name in _FIGURES} for side in _SIDES},
         rounds=[asdict(pair) for pair in outcome.rounds],
-        target=asdict(target) if target else None,
+        target=Wanted(figure=target.figure, must=target.must, aim=target.aim) if target else None,
         met=_verdict(outcome, target),
     )
 

@@ -116,4 +116,4 @@ def test_a_faster_server_has_a_longer_bar() -> None:
     widths = [float(one.attrib["width"]) for one in bars]
     assert kinds == ["worse", "better", "better", "better"]
     assert widths[1] < widths[2] < widths[3]
-    assert all(float(one.attrib["x"]) + float(one.attrib["width"]) <= 760 for one in bars)
+    assert all(float(one.attrib["x"]) + float(one.attrib["width"]) <= 820 for one in bars)
