@@ -1,4 +1,6 @@
+import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -6,10 +8,11 @@ import uvloop
 
 from tests.service.stores import TroubledStore, locked
 from tests.transport.lines import until
-from tlsmgr.errors import StoreBusyError, StoreError
+from tlsmgr.errors import StoreBusyError, StoreDamagedError, StoreError
 from tlsmgr.service import swept_cache
 from tlsmgr.service.swept_cache import Sweep, SweptCache
-from tlsmgr.storage.sessions import Put
+from tlsmgr.storage.quarantine import set_aside
+from tlsmgr.storage.sessions import Put, SessionStore
 
 NOW = 1000.0
 
@@ -25,12 +28,13 @@ def _fill(directory: Path, *, expired: int, fresh: int) -> None:
         )
 
 
-def _with_cache(directory: Path, work: Callable[[SweptCache, list[bytes]], Awaitable[None]]) -> None:
+def _with_cache(
+    directory: Path, work: Callable[[SweptCache, list[bytes]], Awaitable[None]], *, saves: bool = True
+) -> None:
     async def run() -> None:
         removed: list[bytes] = []
-        cache = SweptCache(
-            "smtpd", 3600, lambda: TroubledStore(directory / "store"), lambda: NOW, removed.append
-        )
+        opener = partial(SessionStore, directory / "store", checkpoints=saves)
+        cache = SweptCache("smtpd", 3600, opener, lambda: NOW, removed.append)
         await work(cache, removed)
         await cache.close()
 
@@ -116,3 +120,78 @@ def test_a_store_that_cannot_be_opened_is_tried_again(
 
     _with_cache(directory, work)
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO", "INFO"]
+
+
+def test_a_sweep_waits_while_the_log_is_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until the process that saves has moved it: it would be held by moving too much at once."""
+    monkeypatch.setattr(swept_cache, "_BACKLOG_PAGES", 1)
+    _fill(tmp_path, expired=60, fresh=0)
+
+    async def work(cache: SweptCache, _removed: list[bytes]) -> None:
+        waiting = asyncio.ensure_future(cache.sweep())
+        with SessionStore(tmp_path / "store", checkpoints=True) as saver:
+            await until(lambda: saver.log_backlog() > 0)
+            assert saver.count() == 35
+            monkeypatch.setattr(swept_cache, "_BACKLOG_PAGES", 1000)
+            await waiting
+        assert cache.dropped == 60
+
+    _with_cache(tmp_path, work, saves=False)
+
+
+def test_a_sweep_alone_has_its_log_moved_by_closing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the process that saves, nobody else would do it."""
+    monkeypatch.setattr(swept_cache, "_BACKLOG_PAGES", 1)
+    monkeypatch.setattr(swept_cache, "_BACKLOG_SECONDS", 0.0)
+    _fill(tmp_path, expired=60, fresh=1)
+
+    async def work(cache: SweptCache, _removed: list[bytes]) -> None:
+        assert await cache.sweep() == Sweep(retained=1, dropped=60)
+
+    _with_cache(tmp_path, work, saves=False)
+
+
+def test_a_log_that_stays_long_is_said_to_who_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that saves, but hangs; the sweep is tried again later."""
+    monkeypatch.setattr(swept_cache, "_BACKLOG_PAGES", 1)
+    monkeypatch.setattr(swept_cache, "_BACKLOG_SECONDS", 0.0)
+    _fill(tmp_path, expired=60, fresh=0)
+
+    async def work(cache: SweptCache, _removed: list[bytes]) -> None:
+        with (
+            SessionStore(tmp_path / "store", checkpoints=True),
+            pytest.raises(StoreBusyError, match="stays long"),
+        ):
+            await cache.sweep()
+
+    _with_cache(tmp_path, work, saves=False)
+
+
+def test_a_store_that_was_set_aside_is_left_for_the_new_one(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The one who asks first is told so, the next one gets a sweep."""
+    _fill(tmp_path, expired=1, fresh=0)
+
+    async def work(cache: SweptCache, _removed: list[bytes]) -> None:
+        await until(lambda: cache.sweeps == 1)
+        set_aside(tmp_path / "store", NOW, "test")
+        _fill(tmp_path, expired=3, fresh=0)
+        with pytest.raises(StoreDamagedError):
+            await cache.sweep()
+        assert await cache.sweep() == Sweep(retained=0, dropped=3)
+
+    _with_cache(tmp_path, work, saves=False)
+    assert "set aside" in caplog.text
+
+
+def test_a_sweep_that_comes_too_late_is_refused(tmp_path: Path) -> None:
+    """It would open the store anew, and nobody would close it."""
+    _fill(tmp_path, expired=1, fresh=0)
+
+    async def work(cache: SweptCache, _removed: list[bytes]) -> None:
+        await cache.close()
+        with pytest.raises(StoreError, match="not swept any more"):
+            await cache.sweep()
+
+    _with_cache(tmp_path, work)

@@ -101,6 +101,10 @@ class Room:
             rows += more
         return rows
 
+    def is_over(self, limits: StoreLimits) -> bool:
+        """Tell whether the store holds more than it may."""
+        return self._excess(limits, self.measure(limits)) > 0
+
     def reduce(self, limits: StoreLimits, at_most: int) -> list[Row]:
         """Remove up to ``at_most`` rows if the store is over a limit."""
         excess = self._excess(limits, self.measure(limits))

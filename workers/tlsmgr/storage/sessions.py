@@ -193,6 +193,8 @@ class SessionStore:
         Returns:
             The cache ids of what was removed.
         """
+        if not self._room.is_over(limits):
+            return []  # without waiting for anybody's lock
         with self._database.transaction("remove sessions"):
             rows = self._room.reduce(limits, at_most)
         return _cache_ids(rows)

@@ -1,0 +1,1 @@
+"""A sweep of a full store, while clients use it."""

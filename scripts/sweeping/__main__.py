@@ -1,0 +1,138 @@
+"""Let three workers sweep a store of which half expired at once, and measure how long clients wait."""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from benchmark.load import LoadError, LoadGenerator, Measurement, compiled
+from benchmark.workloads import Protocol, Workload, encoded, workloads
+from rehearsal.process_table import resident
+from rehearsal.running_worker import RunningWorker
+from rehearsal.sandbox import Sandbox
+from rehearsal.waiting import NotInTimeError, wait_for
+from sweeping.filling import fill
+
+_DONE = "cache smtpd full cleanup"
+_SWEEP_SECONDS, _SHRUNK_SECONDS, _REST_SECONDS = 600.0, 300.0, 3.0
+_KIBIBYTE, _MEBIBYTE = 2**10, 2**20
+# What each kind of request may take in 99 of 100 cases, in milliseconds, and the sweep in seconds.
+_TARGETS = {"lookup p99 ms": 2.0, "update p99 ms": 20.0, "sweep s": 60.0, "ready s": 3.0, "sweeper MiB": 60.0}
+
+
+def main() -> int:
+    """Fill, sweep and measure; print the figures, and return 71 when that was not possible."""
+    options = _options()
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix="tlsmgr-sweep.") as directory,
+            Sandbox(caches=["smtpd"]) as sandbox,
+        ):
+            generator = LoadGenerator(path=compiled("load", Path(directory)))
+            figures = _measure(options, sandbox, generator)
+    except (LoadError, NotInTimeError) as error:
+        sys.stderr.write(f"scripts/sweep-at-scale: {error}\n")
+        return 71
+    for name, figure in figures.items():
+        target = f"  (target: below {_TARGETS[name]:g})" if name in _TARGETS else ""
+        sys.stdout.write(f"{name}: {figure:.3g}{target}\n")
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/sweep-at-scale", description=__doc__)
+    parser.add_argument("--entries", type=int, default=1_000_000, help="sessions (1000000)")
+    parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement (4)")
+    parser.add_argument("--lookups", type=int, default=8, help="connections that look up (8)")
+    parser.add_argument("--updates", type=int, default=2, help="connections that save (2)")
+    parser.add_argument("--json", type=Path, help="where to write the figures, too")
+    return parser.parse_args()
+
+
+def _measure(options: argparse.Namespace, sandbox: Sandbox, generator: LoadGenerator) -> dict[str, float]:
+    store = sandbox.data / "smtpd_scache"
+    fill(store, options.entries)
+    sandbox.start("prng-server")
+    began = time.monotonic()
+    server = sandbox.start("cache-server")
+    figures = {"entries": float(options.entries), "ready s": time.monotonic() - began}
+    figures["file before MiB"] = _size(store, "cache.db")
+    began = time.monotonic()
+    sweeper = sandbox.start("expiry-sweeper")
+    with ThreadPoolExecutor() as pool:
+        ended = pool.submit(_end_of_sweep, sweeper)
+        rounds = list(_rounds(options, sandbox, generator, ended, store))
+        figures["sweep s"] = ended.result() - began
+    for name in rounds[0]:
+        figures[name] = max(each[name] for each in rounds)
+    figures["cache server MiB"] = resident(server.pid) / _KIBIBYTE
+    figures["sweeper MiB"] = resident(sweeper.pid) / _KIBIBYTE
+    _await_rest(store)
+    figures["file after MiB"] = _size(store, "cache.db")
+    return figures
+
+
+def _rounds(
+    options: argparse.Namespace,
+    sandbox: Sandbox,
+    generator: LoadGenerator,
+    ended: Future[float],
+    store: Path,
+) -> Iterator[dict[str, float]]:
+    """Measure again and again, at least once, until the sweep is over."""
+    known = {workload.name: workload for workload in workloads()}
+    while True:
+
+        def run(workload: Workload, connections: int) -> Measurement:
+            return generator.measure(
+                sandbox.postfix_socket,
+                Protocol.ATTRIBUTES,
+                encoded(workload.requests, Protocol.ATTRIBUTES),
+                connections=connections,
+                seconds=options.seconds,
+                keys=options.entries // 2,
+            )
+
+        with ThreadPoolExecutor() as pool:
+            lookup = pool.submit(run, known["lookup"], options.lookups)
+            update = pool.submit(run, known["update"], options.updates)
+            yield {
+                "lookup p99 ms": lookup.result().p99 / 1000,
+                "update p99 ms": update.result().p99 / 1000,
+                "errors": float(lookup.result().errors + update.result().errors),
+                "log MiB": _size(store, "cache.db-wal"),
+            }
+        if ended.done():
+            return
+
+
+def _end_of_sweep(sweeper: RunningWorker) -> float:
+    wait_for("end of the sweep", lambda: _DONE in sweeper.log, seconds=_SWEEP_SECONDS)
+    return time.monotonic()
+
+
+def _await_rest(store: Path) -> None:
+    """Return when the file has not become smaller for some seconds."""
+    sizes: list[tuple[float, float]] = []
+
+    def rests() -> bool:
+        size = _size(store, "cache.db")
+        if not sizes or size < sizes[-1][1]:
+            sizes.append((time.monotonic(), size))
+        return time.monotonic() - sizes[-1][0] > _REST_SECONDS
+
+    wait_for("rest of the file", rests, seconds=_SHRUNK_SECONDS)
+
+
+def _size(store: Path, name: str) -> float:
+    return (store / name).stat().st_size / _MEBIBYTE
+
+
+if __name__ == "__main__":
+    sys.exit(main())
