@@ -80,19 +80,25 @@ class RemoteError(ProtocolError):
 class _Method(NamedTuple):
     verb: Verb
     names: tuple[str, ...]
-    kind: type[int] | type[bytes]
+    kinds: tuple[type, ...]
     build: Callable[..., Request]
+
+
+def _method(
+    verb: Verb, names: tuple[str, ...], kind: type[int] | type[bytes], build: Callable[..., Request]
+) -> _Method:
+    return _Method(verb, names, (kind,) * len(names), build)
 
 
 _METHODS: Final = {
     method.verb.value: method
     for method in (
-        _Method(Verb.SEED, ("size",), int, seed_request),
-        _Method(Verb.POLICY, ("cache_type",), bytes, policy_request),
-        _Method(Verb.LOOKUP, ("cache_type", "cache_id"), bytes, lookup_request),
-        _Method(Verb.UPDATE, ("cache_type", "cache_id", "session"), bytes, update_request),
-        _Method(Verb.DELETE, ("cache_type", "cache_id"), bytes, delete_request),
-        _Method(Verb.TICKET_KEY, ("keyname",), bytes, ticket_key_request),
+        _method(Verb.SEED, ("size",), int, seed_request),
+        _method(Verb.POLICY, ("cache_type",), bytes, policy_request),
+        _method(Verb.LOOKUP, ("cache_type", "cache_id"), bytes, lookup_request),
+        _method(Verb.UPDATE, ("cache_type", "cache_id", "session"), bytes, update_request),
+        _method(Verb.DELETE, ("cache_type", "cache_id"), bytes, delete_request),
+        _method(Verb.TICKET_KEY, ("keyname",), bytes, ticket_key_request),
     )
 }
 _KINDS: Final[dict[type, str]] = {
@@ -120,14 +126,17 @@ def decode_request(call: Call) -> Request:
     if method is None:
         name = describe(call.method.encode("utf-8", "backslashreplace"))
         return MalformedRequest(verb=None, reason=f"method: unknown, {name}")
-    if len(call.params) != len(method.names):
-        reason = f"params: expected {', '.join(method.names)}, got {len(call.params)} params"
-        return MalformedRequest(verb=method.verb, reason=reason)
-    for name, param in zip(method.names, call.params, strict=True):
-        if type(param) is not method.kind:
-            reason = f"{name}: expected {_KINDS[method.kind]}, got {_kind(param)}"
-            return MalformedRequest(verb=method.verb, reason=reason)
+    if tuple(map(type, call.params)) != method.kinds:
+        return MalformedRequest(verb=method.verb, reason=_misfit(method, call.params))
     return method.build(*call.params)
+
+
+def _misfit(method: _Method, params: tuple[object, ...]) -> str:
+    if len(params) != len(method.names):
+        return f"params: expected {', '.join(method.names)}, got {len(params)} params"
+    fields = zip(method.names, method.kinds, params, strict=True)
+    name, kind, param = next(each for each in fields if type(each[2]) is not each[1])
+    return f"{name}: expected {_KINDS[kind]}, got {_kind(param)}"
 
 
 def call_of(request: Request) -> tuple[str, tuple[object, ...]]:
@@ -160,12 +169,12 @@ def map_of(reply: Reply) -> dict[str, object]:
     """
     status, done = int(reply.status), reply.status is Status.OK
     match reply:
+        case LookupReply():
+            return {"status": status, "session": reply.session if done else b""}
         case SeedReply():
             return {"status": status, "seed": reply.seed if done else b""}
         case PolicyReply():
             return {"status": status, "cachable": reply.cachable, "timeout": reply.timeout}
-        case LookupReply():
-            return {"status": status, "session": reply.session if done else b""}
         case StatusReply():
             return {"status": status}
         case TicketKeyReply():

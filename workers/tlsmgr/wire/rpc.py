@@ -66,9 +66,18 @@ class _MessageReader:
 
     __slots__ = ("_backlog", "_failure", "_fed", "_limit", "_start", "_unpacker")
 
-    def __init__(self, limit: int, unpacker: msgpack.Unpacker) -> None:
+    def __init__(self, limit: int, length_max: int, **options: object) -> None:
         self._limit = limit
-        self._unpacker = unpacker
+        self._unpacker = msgpack.Unpacker(
+            use_list=False,
+            ext_hook=_refuse_extension,
+            max_ext_len=0,
+            max_array_len=length_max,
+            max_map_len=length_max,
+            max_buffer_size=limit,
+            read_size=min(limit, _READ_SIZE),
+            **options,
+        )
         self._backlog = b""  # what came and is not the unpacker's yet
         self._fed = 0  # bytes that the unpacker got
         self._start = 0  # where in these the message being read begins
@@ -144,19 +153,7 @@ class CallReader(_MessageReader):
     def __init__(self, limit: int) -> None:
         # Text stays bytes and maps stay lists of pairs: no text is refused as invalid, no
         # key is hashed. The method is the only text that matters here.
-        unpacker = msgpack.Unpacker(
-            raw=True,
-            use_list=False,
-            strict_map_key=False,
-            object_pairs_hook=list,
-            ext_hook=_refuse_extension,
-            max_ext_len=0,
-            max_array_len=_CALL_LENGTH_MAX,
-            max_map_len=_CALL_LENGTH_MAX,
-            max_buffer_size=limit,
-            read_size=min(limit, _READ_SIZE),
-        )
-        super().__init__(limit, unpacker)
+        super().__init__(limit, _CALL_LENGTH_MAX, raw=True, strict_map_key=False, object_pairs_hook=list)
 
     def next_call(self) -> Call | None:
         """Return the next call, or None when more bytes are needed.
@@ -177,9 +174,30 @@ class CallReader(_MessageReader):
 
 
 def _call(message: tuple[object, ...]) -> Call:
+    return _plain_request(message) or _other_call(message)
+
+
+def _plain_request(message: tuple[object, ...]) -> Call | None:
+    """Return the call that a well-formed request is: in one step, since nearly all are."""
+    if len(message) != _REQUEST_LENGTH:
+        return None
+    kind, message_id, method, params = message
+    if (
+        type(kind) is int
+        and kind == _REQUEST
+        and type(message_id) is int
+        and 0 <= message_id < _MESSAGE_ID_END
+        and isinstance(method, bytes)
+        and isinstance(params, tuple)
+    ):
+        return Call(message_id=message_id, method=_text(method), params=params)
+    return None
+
+
+def _other_call(message: tuple[object, ...]) -> Call:
     kind = message[0] if message else None
     if type(kind) is int and kind == _REQUEST:
-        return _request(message)
+        return _defective_request(message)
     if type(kind) is int and kind == _NOTIFICATION and len(message) == _NOTIFICATION_LENGTH:
         method, params = message[1:]
         if isinstance(method, bytes) and isinstance(params, tuple):
@@ -187,19 +205,14 @@ def _call(message: tuple[object, ...]) -> Call:
     raise ProtocolError("not MessagePack-RPC: expected a request or a notification")
 
 
-def _request(message: tuple[object, ...]) -> Call:
+def _defective_request(message: tuple[object, ...]) -> Call:
     message_id = _message_id(message)
     if len(message) != _REQUEST_LENGTH:
-        return _defective(message_id, f"request: expected 4 elements, got {len(message)}")
-    method, params = message[2:]
-    if not isinstance(method, bytes):
-        return _defective(message_id, "method: expected text")
-    if not isinstance(params, tuple):
-        return _defective(message_id, "params: expected an array")
-    return Call(message_id=message_id, method=_text(method), params=params)
-
-
-def _defective(message_id: int, defect: str) -> Call:
+        defect = f"request: expected 4 elements, got {len(message)}"
+    elif not isinstance(message[2], bytes):
+        defect = "method: expected text"
+    else:
+        defect = "params: expected an array"
     return Call(message_id=message_id, method="", params=(), defect=defect)
 
 
@@ -220,17 +233,7 @@ class ResponseReader(_MessageReader):
     __slots__ = ()
 
     def __init__(self, limit: int) -> None:
-        unpacker = msgpack.Unpacker(
-            unicode_errors="surrogateescape",
-            use_list=False,
-            ext_hook=_refuse_extension,
-            max_ext_len=0,
-            max_array_len=_RESPONSE_LENGTH_MAX,
-            max_map_len=_RESPONSE_LENGTH_MAX,
-            max_buffer_size=limit,
-            read_size=min(limit, _READ_SIZE),
-        )
-        super().__init__(limit, unpacker)
+        super().__init__(limit, _RESPONSE_LENGTH_MAX, unicode_errors="surrogateescape")
 
     def next_response(self) -> Response | None:
         """Return the next response, or None when more bytes are needed.
@@ -265,7 +268,7 @@ def encode_reply(message_id: int, reply: Reply | MalformedRequest) -> bytes:
     """
     if isinstance(reply, MalformedRequest):
         return encode_error(message_id, Status.FAILED, reply.reason)
-    return encode_result(message_id, map_of(reply))
+    return _pack((_RESPONSE, message_id, None, map_of(reply)))
 
 
 def encode_result(message_id: int, result: Mapping[str, object]) -> bytes:
