@@ -92,6 +92,7 @@ class Bench:
         requests = encoded(workload.requests, protocol)
 
         def measure(seconds: float) -> Measurement:
+            server.warm()
             with placed(server.confined(), placement):
                 measured = self.load.measure(
                     path, protocol, requests, connections=connections, seconds=seconds, keys=keys

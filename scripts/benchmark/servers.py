@@ -4,7 +4,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from tlsmgr.cli.workers import WORKERS
 #: The name of our socket, which no service of Postfix's own has.
 _SERVICE = "tlsmgr-cache"
 _STOP_SECONDS = 20.0
+_READ_SIZE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,7 @@ class Server:
         rpc_path: The socket where it speaks MessagePack-RPC, if it does.
         processes: Gives the numbers of its processes, by name: only those that do a tlsmgr's work.
         confined: Gives all that have to run where the server runs: what starts its processes, too.
+        data: The directory with its database, if it has one.
     """
 
     name: str
@@ -39,10 +41,21 @@ class Server:
     rpc_path: Path | None = None
     processes: Callable[[], Mapping[str, int]]
     confined: Callable[[], list[int]]
+    data: Path | None = None
 
     def memory(self) -> dict[str, int]:
         """Return the resident memory of each of its processes in KiB, by name."""
         return {name: resident(number) for name, number in self.processes().items()}
+
+    def warm(self) -> None:
+        """Read its database once, so that the kernel has it in memory: no disk is measured.
+
+        A virtual machine's kernel may give back in a minute what nobody reads.
+        """
+        for path in self.data.rglob("*") if self.data else ():
+            # A file of a moment's use may be gone by now.
+            with suppress(FileNotFoundError):
+                _read(path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +93,13 @@ def debian(directory: Path, *, preload: Path | None = None) -> Iterator[MailServ
             return {name: number for name, number in postfix.processes() if name == "tlsmgr"}
 
         path = postfix.socket_path("tlsmgr")
-        tlsmgr = Server(name="debian", path=path, processes=processes, confined=partial(_numbers, postfix))
+        tlsmgr = Server(
+            name="debian",
+            path=path,
+            processes=processes,
+            confined=partial(_numbers, postfix),
+            data=postfix.data_directory,
+        )
         yield MailServer(tlsmgr=tlsmgr, port=port)
 
 
@@ -104,6 +123,7 @@ def ours(directory: Path) -> Iterator[MailServer]:
             rpc_path=run / "cache-server.sock",
             processes=lambda: numbers,
             confined=lambda: [*numbers.values(), *_numbers(postfix)],
+            data=postfix.data_directory,
         )
         yield MailServer(tlsmgr=tlsmgr, port=port)
 
@@ -124,6 +144,13 @@ def echo(directory: Path, command: Path) -> Iterator[Server]:
 
 def _numbers(postfix: PrivatePostfix) -> list[int]:
     return [number for _, number in postfix.processes()]
+
+
+def _read(path: Path) -> None:
+    if path.is_file():
+        with path.open("rb", buffering=0) as file:
+            while file.read(_READ_SIZE):
+                pass
 
 
 def _is_listening(path: Path) -> bool:

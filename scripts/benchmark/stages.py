@@ -1,5 +1,6 @@
 """The stages of a run, each with servers of its own: few sessions, and a million."""
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -89,6 +90,7 @@ class Run:
 
         with ThreadPoolExecutor() as pool:
             list(pool.map(fill, servers))
+        os.sync()  # what the kernel has yet to write would be written during the first measurements
 
     def _measure(self, cases: list[Case]) -> None:
         self.outcomes += run(cases, rounds=self.options.rounds, seconds=self.options.seconds, say=self.say)
