@@ -7,7 +7,7 @@ The only module that knows msgpack.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgpack
 
@@ -61,23 +61,27 @@ def _refuse_extension(code: int, _data: bytes) -> object:
     raise ValueError(f"extension type {code}")
 
 
+def _bounds(limit: int, length_max: int) -> dict[str, Any]:
+    """Return the options that an unpacker of messages of ``limit`` bytes has, whoever reads."""
+    return {
+        "use_list": False,
+        "ext_hook": _refuse_extension,
+        "max_ext_len": 0,
+        "max_array_len": length_max,
+        "max_map_len": length_max,
+        "max_buffer_size": limit,
+        "read_size": min(limit, _READ_SIZE),
+    }
+
+
 class _MessageReader:
     """Cuts a byte stream into MessagePack arrays of at most ``limit`` bytes."""
 
     __slots__ = ("_backlog", "_failure", "_fed", "_limit", "_start", "_unpacker")
 
-    def __init__(self, limit: int, length_max: int, **options: object) -> None:
+    def __init__(self, limit: int, unpacker: msgpack.Unpacker) -> None:
         self._limit = limit
-        self._unpacker = msgpack.Unpacker(
-            use_list=False,
-            ext_hook=_refuse_extension,
-            max_ext_len=0,
-            max_array_len=length_max,
-            max_map_len=length_max,
-            max_buffer_size=limit,
-            read_size=min(limit, _READ_SIZE),
-            **options,
-        )
+        self._unpacker = unpacker
         self._backlog = b""  # what came and is not the unpacker's yet
         self._fed = 0  # bytes that the unpacker got
         self._start = 0  # where in these the message being read begins
@@ -153,7 +157,10 @@ class CallReader(_MessageReader):
     def __init__(self, limit: int) -> None:
         # Text stays bytes and maps stay lists of pairs: no text is refused as invalid, no
         # key is hashed. The method is the only text that matters here.
-        super().__init__(limit, _CALL_LENGTH_MAX, raw=True, strict_map_key=False, object_pairs_hook=list)
+        unpacker = msgpack.Unpacker(
+            raw=True, strict_map_key=False, object_pairs_hook=list, **_bounds(limit, _CALL_LENGTH_MAX)
+        )
+        super().__init__(limit, unpacker)
 
     def next_call(self) -> Call | None:
         """Return the next call, or None when more bytes are needed.
@@ -233,7 +240,8 @@ class ResponseReader(_MessageReader):
     __slots__ = ()
 
     def __init__(self, limit: int) -> None:
-        super().__init__(limit, _RESPONSE_LENGTH_MAX, unicode_errors="surrogateescape")
+        bounds = _bounds(limit, _RESPONSE_LENGTH_MAX)
+        super().__init__(limit, msgpack.Unpacker(unicode_errors="surrogateescape", **bounds))
 
     def next_response(self) -> Response | None:
         """Return the next response, or None when more bytes are needed.
