@@ -20,6 +20,7 @@ from tlsmgr.messages import (
     UpdateRequest,
     Verb,
 )
+from tlsmgr.transport.peer import peer_credentials
 from tlsmgr.wire import rpc
 
 
@@ -34,6 +35,7 @@ class AsyncClient:
         timeout: Seconds that one call may take, connecting included.
         retry_pause: Seconds after a failed attempt to connect in which calls fail at once.
         response_size_limit: Bytes that one response may have.
+        servers: The user ids that may serve; None for whoever could make the socket.
 
     Methods raise what those of ``tlsmgr.client.Client`` raise.
     """
@@ -45,8 +47,10 @@ class AsyncClient:
         timeout: float = 5.0,
         retry_pause: float = 0.0,
         response_size_limit: int = 1 << 20,
+        servers: frozenset[int] | None = None,
     ) -> None:
         self.path = Path(path)
+        self._servers = servers
         self._timeout = timeout
         self._retry_pause = retry_pause
         self._limit = response_size_limit
@@ -129,13 +133,25 @@ class AsyncClient:
                 raise ServerUnavailableError(f"{self.path}: could not be reached a moment ago")
             self._next_attempt = time.monotonic() + self._retry_pause
             try:
-                _, self._channel = await asyncio.get_running_loop().create_unix_connection(
+                transport, channel = await asyncio.get_running_loop().create_unix_connection(
                     lambda: _Channel(self.path, self._limit), str(self.path)
                 )
+                self._check_server(transport)
             except OSError as error:
                 raise ServerUnavailableError(f"{self.path}: {error.strerror or error}") from error
+            self._channel = channel
             self._next_attempt = float("-inf")
             return self._channel
+
+    def _check_server(self, transport: asyncio.Transport) -> None:
+        if self._servers is None:
+            return
+        server = peer_credentials(transport.get_extra_info("socket"))
+        if server.user_id not in self._servers:
+            transport.abort()
+            raise ServerUnavailableError(
+                f"{self.path}: served by uid {server.user_id}, pid {server.process_id}: not to be trusted"
+            )
 
 
 class _Channel(asyncio.Protocol):

@@ -8,6 +8,7 @@ from pathlib import Path
 from tlsmgr.client import AsyncClient
 from tlsmgr.config.settings import Settings
 from tlsmgr.errors import ProtocolError, ServerUnavailableError
+from tlsmgr.transport.peer import user_ids
 
 _log = logging.getLogger(__name__)
 
@@ -18,13 +19,21 @@ _RETRY_PAUSE_SECONDS = 0.25
 class PrngLink:
     """Fetches blocks of random bytes, and stirs digests in.
 
+    Only root's or ``$mail_owner``'s process is believed: anybody else's at that path, who would
+    choose our seeds, counts as no server.
+
     Args:
-        settings: Where the PRNG server's socket is.
+        settings: Where the PRNG server's socket is, and whose it is.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._path = settings.tlsmgr_run_directory / "prng-server.sock"
-        self._client = self._make_client(self._path)
+        self._client = AsyncClient(
+            self._path,
+            timeout=_TIMEOUT_SECONDS,
+            retry_pause=_RETRY_PAUSE_SECONDS,
+            servers=user_ids(["root", settings.mail_owner]),
+        )
 
     async def connect(self) -> None:
         """Connect if the PRNG server is there; later calls try again where it is not."""
@@ -63,7 +72,3 @@ class PrngLink:
     async def stir(self, digest: bytes) -> None:
         """Stir a digest into the pool; raises what ``fetch_block`` raises."""
         await self._client.call("stir", digest)
-
-    @staticmethod
-    def _make_client(path: Path) -> AsyncClient:
-        return AsyncClient(path, timeout=_TIMEOUT_SECONDS, retry_pause=_RETRY_PAUSE_SECONDS)
