@@ -115,6 +115,13 @@ class Workers:
         finally:
             self._end()
 
+    def kill_supervisord(self) -> None:
+        """Kill supervisord alone, by SIGKILL; ``start`` may follow."""
+        if self._supervisord is not None:
+            self._supervisord.kill()
+            self._supervisord.wait(timeout=_STOP_SECONDS)
+            self._supervisord = None
+
     def await_ready(self, *names: str) -> None:
         """Wait until these workers answer, or all of them.
 

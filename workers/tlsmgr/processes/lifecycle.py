@@ -23,6 +23,7 @@ from tlsmgr.errors import ConfigurationError, ExitCode, HostError, TlsmgrError
 from tlsmgr.processes.logs import log_to
 from tlsmgr.processes.pid_file import PidFile
 from tlsmgr.processes.privileges import (
+    Parent,
     act_as,
     allow_all_descriptors,
     become,
@@ -88,11 +89,13 @@ class LaunchOptions:
 
     ``chroot`` (-c): to the queue directory, once everything is open. ``verbosity``: how
     often -v was given. ``logs_to_stderr`` (-V): also when there is a syslog socket.
+    ``supervisor``: the supervisord that this process must not outlive; found by ``run``.
     """
 
     chroot: bool = False
     verbosity: int = 0
     logs_to_stderr: bool = False
+    supervisor: Parent | None = None
 
 
 def run(kind: WorkerKind, load: LoadSettings, launch: LaunchOptions) -> ExitCode:
@@ -106,22 +109,23 @@ def run(kind: WorkerKind, load: LoadSettings, launch: LaunchOptions) -> ExitCode
     started = time.monotonic()
     # Until it is handled, a SIGHUP would end the process; what it asks for is being done.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    launch = replace(launch, supervisor=Parent() if "SUPERVISOR_ENABLED" in os.environ else None)
     try:
         settings = load()
     except TlsmgrError as error:
         log_to(f"tlsmgr/{kind.name}", "mail", to_stderr=True)
-        return _give_up(error, started)
+        return _give_up(error, started, is_supervised=launch.supervisor is not None)
     _set_log(settings, launch)
     try:
         _live(kind, settings, load, launch)
     except TlsmgrError as error:
-        return _give_up(error, started)
+        return _give_up(error, started, is_supervised=launch.supervisor is not None)
     return ExitCode.OK
 
 
-def _give_up(error: TlsmgrError, started: float) -> ExitCode:
+def _give_up(error: TlsmgrError, started: float, *, is_supervised: bool) -> ExitCode:
     _log.critical("%s", error)
-    if isinstance(error, ConfigurationError) and "SUPERVISOR_ENABLED" in os.environ:
+    if isinstance(error, ConfigurationError) and is_supervised:
         # Nothing but an edit helps: outlive startsecs, so that the exit code is looked at.
         time.sleep(max(0.0, started + SUPERVISOR_START_SECONDS + 0.5 - time.monotonic()))
     return error.exit_code
@@ -148,14 +152,21 @@ def _live(kind: WorkerKind, settings: Settings, load: LoadSettings, launch: Laun
         act_as(settings.mail_owner)
     else:
         become(settings.mail_owner)
-    # After the change of user, at which the kernel sets the flag to its own default.
-    forbid_core_dumps()
+    _after_change_of_user(launch)
     make_private_directory(settings.tlsmgr_run_directory)
     pid_file = PidFile.claim(settings.tlsmgr_run_directory / f"{kind.name}.pid")
     try:
         uvloop.run(_serve(kind, worker, settings, load, launch))
     finally:
         pid_file.release()
+
+
+def _after_change_of_user(launch: LaunchOptions) -> None:
+    # At which the kernel forgets both.
+    forbid_core_dumps()
+    if launch.supervisor is not None:
+        # A supervisord that was killed is started again, and starts workers: none may be in their way.
+        launch.supervisor.end_with_it()
 
 
 def make_private_directory(path: Path) -> None:
@@ -194,7 +205,7 @@ async def _serve(
         if launch.chroot:
             worker.enter_jail(settings.queue_directory)
             enter_jail(settings.queue_directory, settings.mail_owner)
-            forbid_core_dumps()
+            _after_change_of_user(launch)
             loop.add_signal_handler(signal.SIGHUP, _keep_configuration, kind.name)
         _log.info("%s is ready", kind.name)
         await stopping.wait()

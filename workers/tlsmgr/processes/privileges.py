@@ -4,11 +4,13 @@ import ctypes
 import os
 import pwd
 import resource
+import signal
 import sys
 from pathlib import Path
 
-from tlsmgr.errors import AccessDeniedError, ConfigurationError
+from tlsmgr.errors import AccessDeniedError, ConfigurationError, HostError
 
+_PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 
 
@@ -74,6 +76,27 @@ def forbid_core_dumps() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+class Parent:
+    """The process that started this one, for one that must not outlive it."""
+
+    def __init__(self) -> None:
+        self._process_id = os.getppid()
+
+    def end_with_it(self) -> None:
+        """Be told to stop by SIGTERM when the parent ends, however it ends (prctl(2)).
+
+        The kernel forgets it at each change of user. Elsewhere than on Linux this does nothing.
+
+        Raises:
+            HostError: The parent has ended already.
+        """
+        if sys.platform != "linux":
+            return
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+        if os.getppid() != self._process_id:
+            raise HostError("the process that started this one has ended meanwhile")
 
 
 def _give_up_root(user: pwd.struct_passwd) -> None:

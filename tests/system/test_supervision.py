@@ -1,0 +1,117 @@
+"""What supervisord and the workers do when one of them fails: the rest goes on, nothing is in the way."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rehearsal.checkout import CHECKOUT
+from rehearsal.sandbox import Sandbox
+from rehearsal.waiting import wait_for
+from rehearsal.workers import Workers
+from tlsmgr.cli.workers import WORKERS
+from tlsmgr.errors import ExitCode, ServerUnavailableError
+
+pytestmark = pytest.mark.system
+
+#: The promise is 1.5 s, which scripts/torture holds us to; here the machine may be busy with anything.
+BACK_SECONDS = 6.0
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """Give a sandbox."""
+    with Sandbox() as made:
+        yield made
+
+
+def impatient_checkout(directory: Path) -> Path:
+    """Make a checkout whose supervisord.conf has a worker tried again just once."""
+    directory.mkdir()
+    (directory / ".venv").symlink_to(CHECKOUT / ".venv")
+    text = (CHECKOUT / "supervisord.conf").read_text()
+    assert text.count("startretries = 5") == len(WORKERS)
+    (directory / "supervisord.conf").write_text(text.replace("startretries = 5", "startretries = 1"))
+    return directory
+
+
+def test_a_worker_that_fails_at_every_start_is_given_up_visibly(sandbox: Sandbox) -> None:
+    """Its state is FATAL, its log says why, and the other two go on."""
+    checkout = impatient_checkout(sandbox.root / "checkout")
+    with Workers(sandbox.root / "s", config_directory=sandbox.etc, checkout=checkout) as workers:
+        others = {name: workers.pid(name) for name in ("cache-server", "prng-server")}
+        sandbox.socket("expiry-sweeper").unlink()
+        sandbox.socket("expiry-sweeper").mkdir()
+        os.kill(workers.pid("expiry-sweeper"), signal.SIGKILL)
+
+        given_up = "gave up: expiry-sweeper entered FATAL state"
+        wait_for("FATAL state", lambda: given_up in workers.logs(), seconds=30, evidence=workers.logs)
+        assert "a file that is no socket is there" in workers.log("expiry-sweeper")
+        assert f"exit status {ExitCode.ADDRESS_IN_USE:d}" in workers.logs()
+        assert {name: workers.pid(name) for name in others} == others
+        workers.await_ready(*others)
+
+        sandbox.socket("expiry-sweeper").rmdir()
+        workers.control("start", "tlsmgr:expiry-sweeper")
+        workers.await_ready()
+
+
+def test_a_killed_cache_server_is_back_soon(sandbox: Sandbox) -> None:
+    """Clients that try again are answered by the next one."""
+    with Workers(sandbox.root / "s", config_directory=sandbox.etc) as workers:
+        os.kill(workers.pid("cache-server"), signal.SIGKILL)
+        killed = time.monotonic()
+        wait_for("answer", lambda: _is_answered(sandbox), seconds=20, evidence=workers.logs)
+        assert time.monotonic() - killed < BACK_SECONDS
+
+
+def test_workers_do_not_outlive_their_supervisord(sandbox: Sandbox) -> None:
+    """A supervisord that was killed and is started again finds no worker, socket or lock in its way."""
+    with Workers(sandbox.root / "s", config_directory=sandbox.etc) as workers:
+        former = [workers.pid(name) for name in WORKERS]
+        workers.kill_supervisord()
+        wait_for("end of the workers", lambda: not any(map(_runs, former)), evidence=workers.logs)
+        assert list(sandbox.run.glob("*.sock")) == []
+        assert not sandbox.postfix_socket.exists()
+
+        workers.start()
+
+        assert _is_answered(sandbox)
+        assert not set(former) & {workers.pid(name) for name in WORKERS}
+        assert "runs already" not in workers.logs()
+
+
+def test_workers_that_were_killed_with_their_supervisord_leave_nothing_in_the_way(sandbox: Sandbox) -> None:
+    """As when a container ends: the next start replaces stale sockets, pid files and the control socket."""
+    with Workers(sandbox.root / "s", config_directory=sandbox.etc) as workers:
+        former = [workers.pid(name) for name in WORKERS]
+        for pid in former:
+            os.kill(pid, signal.SIGSTOP)
+        workers.kill_supervisord()
+        for pid in former:
+            os.kill(pid, signal.SIGKILL)
+        wait_for("end of the workers", lambda: not any(map(_runs, former)), evidence=workers.logs)
+        assert len(list(sandbox.run.glob("*.sock"))) == len(WORKERS)
+
+        workers.start()
+
+        assert _is_answered(sandbox)
+
+
+def _is_answered(sandbox: Sandbox) -> bool:
+    try:
+        with sandbox.client() as client:
+            return len(client.seed(32)) == 32
+    except ServerUnavailableError:
+        return False
+
+
+def _runs(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
