@@ -112,7 +112,7 @@ def test_sweeping_removes_the_oldest_first_and_no_more_than_asked(store: Session
     """In steps, each a short transaction, until fewer go than asked for."""
     store.apply([put(b"%d" % number, lives=number) for number in range(1, 61)])
     assert store.expired_count(NOW + 40) == 40
-    assert len(store.remove_expired(NOW + 40)) == 25
+    assert len(store.remove_expired(NOW + 40, 25)) == 25
     assert store.find(b"25") is None
     assert store.find(b"26") is not None
     assert len(store.remove_expired(NOW + 40, 10)) == 10
@@ -124,7 +124,7 @@ def test_sweeping_removes_the_oldest_first_and_no_more_than_asked(store: Session
 def test_entries_with_one_expiry_time_are_all_removed(store: SessionStore) -> None:
     """The expire() of diskcache itself skips such ties."""
     store.apply([put(b"%d" % number) for number in range(60)])
-    assert [len(store.remove_expired(NOW + HOUR)) for _ in range(4)] == [25, 25, 10, 0]
+    assert [len(store.remove_expired(NOW + HOUR, 25)) for _ in range(4)] == [25, 25, 10, 0]
     assert store.count() == 0
 
 

@@ -22,7 +22,7 @@ _REOPEN_SECONDS = 5.0
 _BUSY_SECONDS = 2.0
 # The cache server moves the log into the database between two requests, some hundred pages at a
 # time: more would hold it for more than 2 ms.
-_BACKLOG_PAGES = 2 * BACKLOG_TO_MOVE
+_BACKLOG_PAGES = BACKLOG_TO_MOVE * 3 // 2
 # It does so within a second when it saves nothing. When it does not run, SQLite does when the
 # last connection is closed.
 _BACKLOG_SECONDS = 1.5
