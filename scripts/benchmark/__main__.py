@@ -1,6 +1,7 @@
 """Measure Debian's own tlsmgr and ours side by side, and print a table."""
 
 import json
+import os
 import shlex
 import signal
 import subprocess
@@ -36,6 +37,7 @@ def main() -> int:
 
 
 def _measured(options: Options) -> report.Document:
+    load_before = f"{os.getloadavg()[0]:.1f}"
     with traversable_directory("tlsb") as programs:
         run = Run(options=options, programs=programs, say=_say)
         if options.only - {MANY}:
@@ -46,7 +48,7 @@ def _measured(options: Options) -> report.Document:
         run.outcomes,
         run.memory,
         command=shlex.join(["scripts/bench", *sys.argv[1:]]),
-        versions={"postfix": _postfix_version()},
+        circumstances={"postfix": _postfix_version(), "load_before": load_before},
         rounds=options.rounds,
         seconds=options.seconds,
     )

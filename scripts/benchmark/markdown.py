@@ -62,6 +62,7 @@ def _circumstances(document: Document) -> str:
         f" ({host['machine']}, Linux {host['kernel']}, Python {host['python']}), against the tlsmgr of"
         f" Postfix {host['postfix']} in the same run: medians of {document['rounds']} rounds of"
         f" {document['seconds']:g} s, and each ratio is the median of the rounds' ratios."
+        f" The load average before it was {host.get('load_before', 'not noted')}."
     )
 
 

@@ -61,11 +61,21 @@ def as_document(
     memory: Memory,
     *,
     command: str,
-    versions: Mapping[str, str],
+    circumstances: Mapping[str, str],
     rounds: int,
     seconds: float,
 ) -> Document:
-    """Return what the JSON file holds: the host, the run, and every round of every case."""
+    """Return what the JSON file holds: the host, the run, and every round of every case.
+
+    Args:
+        outcomes: What was measured.
+        memory: In KiB, by moment, server and process.
+        command: How to measure it again.
+        circumstances: ``postfix``, its version, and ``load_before``, the load average of the
+            last minute before the run.
+        rounds: Measurements of each case.
+        seconds: Of each measurement.
+    """
     return Document(
         date=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         command=command,
@@ -74,7 +84,7 @@ def as_document(
             "machine": platform.machine(),
             "kernel": platform.release(),
             "python": platform.python_version(),
-            **versions,
+            **circumstances,
         },
         rounds=rounds,
         seconds=seconds,

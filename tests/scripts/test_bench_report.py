@@ -45,8 +45,9 @@ def outcome(
 def document(*outcomes: Outcome) -> report.Document:
     """Return the document of a run with these outcomes."""
     memory = {"idle": {"debian": {"tlsmgr": 2048}, "ours": {"cache-server": 1024}}}
+    circumstances = {"postfix": "3.7.11", "load_before": "0.1"}
     return report.as_document(
-        outcomes, memory, command="scripts/bench", versions={"postfix": "3.7.11"}, rounds=3, seconds=1.0
+        outcomes, memory, command="scripts/bench", circumstances=circumstances, rounds=3, seconds=1.0
     )
 
 
