@@ -80,7 +80,9 @@ def rpc_dialogue() -> RpcDialogue:
 @asynccontextmanager
 async def rpc_server(path: Path) -> AsyncIterator[SocketServer]:
     """Serve MessagePack-RPC at ``path``."""
-    server = SocketServer(listen(path, mode=0o600), rpc_dialogue, welcome=frozenset([os.geteuid()]))
+    server = SocketServer(
+        listen(path, mode=0o600), lambda _: rpc_dialogue(), welcome=frozenset([os.geteuid()])
+    )
     await server.start()
     try:
         yield server

@@ -3,7 +3,7 @@
 import time
 
 from rehearsal.sandbox import Sandbox
-from tests.service.stores import locked
+from tests.service.stores import SECRET, locked, session_sealer
 from tlsmgr.errors import ExitCode
 from tlsmgr.messages import CacheType
 from tlsmgr.storage.sessions import Put, SessionStore
@@ -16,15 +16,22 @@ def _plant(sandbox: Sandbox) -> None:
     now = time.time()
     old = [(b"old%d" % number, now - 7200) for number in range(_EXPIRED)]
     new = [(b"new%d" % number, now) for number in range(_FRESH)]
+    puts = [
+        Put(cache_id=cache_id, session=b"s", stored_at=stored, expires_at=stored + 3600)
+        for cache_id, stored in (*old, *new)
+    ]
     with SessionStore(
         sandbox.data / "smtpd_scache", checkpoints=False, lock_wait=2.0, open_wait=2.0
     ) as store:
-        store.apply(
-            [
-                Put(cache_id=cache_id, session=b"s", stored_at=stored, expires_at=stored + 3600)
-                for cache_id, stored in (*old, *new)
-            ]
-        )
+        store.apply(session_sealer().sealed(puts))
+
+
+def _share_key(sandbox: Sandbox) -> None:
+    """Have the workers open what we seal."""
+    key_file = sandbox.root / "key"
+    key_file.write_text(SECRET.hex())
+    key_file.chmod(0o400)
+    sandbox.configure(f"tlsmgr_sealing_key_file = {key_file}")
 
 
 def test_is_swept_at_the_start_and_logged(sandbox: Sandbox) -> None:
@@ -54,6 +61,7 @@ def test_is_swept_when_asked(sandbox: Sandbox) -> None:
 
 def test_is_not_found_though_nobody_swept(sandbox: Sandbox) -> None:
     """The cache server gives no expired entry out, while it is still in the store."""
+    _share_key(sandbox)
     sandbox.start("cache-server")
     _plant(sandbox)
 

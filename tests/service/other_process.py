@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tests.service.stores import session_sealer
 from tlsmgr.storage.sessions import Put, Remove, SessionStore
 
 
@@ -54,16 +55,13 @@ class OtherProcess:
 def _obey(store: SessionStore, order: str, arguments: list[Any]) -> None:
     if order == "put":
         cache_id, session, stored_at, expires_at = arguments
-        store.apply(
-            [
-                Put(
-                    cache_id=bytes.fromhex(cache_id),
-                    session=bytes.fromhex(session),
-                    stored_at=stored_at,
-                    expires_at=expires_at,
-                )
-            ]
+        put = Put(
+            cache_id=bytes.fromhex(cache_id),
+            session=bytes.fromhex(session),
+            stored_at=stored_at,
+            expires_at=expires_at,
         )
+        store.apply(session_sealer().sealed([put]))
     elif order == "remove":
         store.apply([Remove(cache_id=bytes.fromhex(arguments[0]))])
     else:

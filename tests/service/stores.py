@@ -1,5 +1,6 @@
-"""A real store that can be told to fail, and settings for a cache over it."""
+"""A real store that can be told to fail, and what a cache over it needs."""
 
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -7,8 +8,25 @@ from pathlib import Path
 
 from tlsmgr.config.caches import CacheSettings
 from tlsmgr.messages import CacheType
+from tlsmgr.sealing.keys import SealingKey, SealingKeys
+from tlsmgr.sealing.sealer import Sealer
+from tlsmgr.sealing.session_sealer import SessionSealer
 from tlsmgr.storage.limits import NO_LIMITS
 from tlsmgr.storage.sessions import Applied, Change, SessionStore, StoreLimits
+
+#: The key of all sealers here.
+SECRET = bytes(range(32))
+_KEYS = SealingKeys(keys=(SealingKey(SECRET),))
+
+
+def sealer() -> Sealer:
+    """Return a sealer; all of them open what one sealed."""
+    return Sealer(_KEYS, os.urandom)
+
+
+def session_sealer() -> SessionSealer:
+    """Return what seals the sessions of an smtpd cache; it gives no alarm."""
+    return SessionSealer(CacheType.SMTPD, sealer(), lambda: None)
 
 
 class TroubledStore(SessionStore):

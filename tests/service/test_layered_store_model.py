@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from tests.service.other_process import OtherProcess
+from tests.service.stores import session_sealer
 from tlsmgr.service.layered_store import LayeredStore
 from tlsmgr.service.session_memory import SessionMemory
 from tlsmgr.storage.limits import StoreLimits
@@ -33,7 +34,7 @@ class LayeredStoreMachine(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp())
         self.stack.callback(shutil.rmtree, self.folder)
         self.memory = SessionMemory(MEMORY)
-        self.layers = LayeredStore(self.memory.shelf(), lambda _: None)
+        self.layers = LayeredStore(self.memory.shelf(), lambda _: None, session_sealer())
         self.layers.attach(SessionStore(self.folder / "store", checkpoints=True, lock_wait=5.0))
         self.stack.callback(self.layers.detach, durably=False)
         self.other = self.stack.enter_context(OtherProcess(self.folder / "store"))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from tests.service.stores import TroubledStore, settings
+from tests.service.stores import TroubledStore, sealer, session_sealer, settings
 from tests.transport.lines import until
 from tlsmgr.config.caches import CacheSettings
 from tlsmgr.errors import Status, StoreError
@@ -50,7 +50,7 @@ def _ignore(_session: bytes) -> None:
 def _cache(
     settings: CacheSettings, open_store: Callable[[], SessionStore] | None, clock: Clock
 ) -> SessionCache:
-    return SessionCache(settings, open_store, clock, _ignore, SessionMemory(1 << 20))
+    return SessionCache(settings, open_store, clock, _ignore, SessionMemory(1 << 20), sealer())
 
 
 def _with_cache(
@@ -203,7 +203,8 @@ def test_close_commits_what_is_under_way(tmp_path: Path) -> None:
         assert await _status(cache.update(UPDATE)) == NOT_DONE
         assert cache.lookup(LOOKUP) == MISSED
         with TroubledStore(tmp_path / "store") as store:
-            assert store.lookup(b"id", 1000.0, 3600) == b"SESSIONSECRET"
+            found = session_sealer().opened(b"id", store.find(b"id"))
+        assert found == StoredSession(session=b"SESSIONSECRET", stored_at=1000.0, expires_at=4600.0)
 
     uvloop.run(run())
 

@@ -1,9 +1,18 @@
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+from tests.service.stores import sealer
 from tlsmgr.errors import Status
 from tlsmgr.messages import TicketKeyRequest
+from tlsmgr.sealing.ticket_key_file import TicketKeyFile
 from tlsmgr.service.ticket_keys import TicketKeys
 from tlsmgr.tickets import KEY_MATERIAL_SIZE, TicketKey
 
 CURRENT = TicketKeyRequest(name=b"")
+Make: TypeAlias = Callable[..., tuple[TicketKeys, "Source"]]
 
 
 class Source:
@@ -24,16 +33,27 @@ class Source:
         return bytes([self.made]) * size
 
 
-def _keys(timeout: int) -> tuple[TicketKeys, Source]:
-    source = Source()
-    keys = TicketKeys(source.clock, source.material)
-    keys.timeout = timeout
-    return keys, source
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Make]:
+    """Make what a process has, one start after the other, over one file."""
+    made: list[TicketKeys] = []
+
+    def make_keys(timeout: int = 3600, *, lease: int = 0) -> tuple[TicketKeys, Source]:
+        source = Source()
+        file = TicketKeyFile(tmp_path / "keys")
+        keys = TicketKeys(source.clock, source.material, file, sealer(), durable=False)
+        keys.timeout, keys.lease = timeout, lease
+        made.append(keys)
+        return keys, source
+
+    yield make_keys
+    for keys in made:
+        keys.close()
 
 
-def test_a_key_encrypts_for_one_half_and_decrypts_for_another() -> None:
+def test_a_key_encrypts_for_one_half_and_decrypts_for_another(make: Make) -> None:
     """In seconds: 1800 and 1800 of a timeout of 3600."""
-    keys, source = _keys(3600)
+    keys, source = make()
     first = TicketKey.unpack(keys.answer(CURRENT).key_buffer)
     by_name = TicketKeyRequest(name=first.name)
     assert first.encrypts_until == 1000 + 1800 - 1
@@ -47,9 +67,9 @@ def test_a_key_encrypts_for_one_half_and_decrypts_for_another() -> None:
     assert source.made == 2
 
 
-def test_there_are_no_tickets_with_a_timeout_of_0() -> None:
+def test_there_are_no_tickets_with_a_timeout_of_0(make: Make) -> None:
     """NOT_DONE without any key made, also for a key that there was before."""
-    keys, source = _keys(0)
+    keys, source = make(0)
     reply = keys.answer(CURRENT)
     assert (reply.status, reply.key_buffer, source.made) == (Status.NOT_DONE, b"", 0)
     keys.timeout = 3600
@@ -58,17 +78,60 @@ def test_there_are_no_tickets_with_a_timeout_of_0() -> None:
     assert keys.answer(TicketKeyRequest(name=name)).status is Status.NOT_DONE
 
 
-def test_an_unknown_name_is_not_done() -> None:
+def test_an_unknown_name_is_not_done(make: Make) -> None:
     """And makes no key; answers with one are counted."""
-    keys, source = _keys(3600)
+    keys, source = make()
     assert keys.answer(TicketKeyRequest(name=b"n" * 16)).status is Status.NOT_DONE
     assert (source.made, keys.issued) == (0, 0)
     keys.answer(CURRENT)
     assert keys.issued == 1
 
 
-def test_no_key_is_in_a_repr() -> None:
+def test_no_key_is_in_a_repr(make: Make) -> None:
     """Neither in the reply's nor in the object's."""
-    keys, _ = _keys(3600)
+    keys, _ = make()
     reply = keys.answer(CURRENT)
     assert "x01" not in repr(reply) + repr(keys)
+
+
+def test_a_restarted_process_goes_on_with_the_keys(make: Make) -> None:
+    """Each was saved before it was given out; the file is for the owner alone."""
+    first, _ = make()
+    key_buffer = first.answer(CURRENT).key_buffer
+    again, source = make()
+    assert again.answer(CURRENT).key_buffer == key_buffer
+    assert source.made == 0
+
+
+def test_a_lease_shortens_what_is_told_and_not_what_is_kept(make: Make) -> None:
+    """The key is the same one, and decrypts for as long as before."""
+    keys, source = make(lease=60)
+    first = TicketKey.unpack(keys.answer(CURRENT).key_buffer)
+    assert first.encrypts_until == 1000 + 60
+    source.now += 61
+    second = TicketKey.unpack(keys.answer(CURRENT).key_buffer)
+    assert (second.name, second.encrypts_until) == (first.name, 1000 + 61 + 60)
+    assert source.made == 1
+
+
+def test_a_revocation_leaves_no_key_to_a_restarted_process(make: Make) -> None:
+    """Neither in memory nor in the file; it tells how long smtpd may take old tickets."""
+    keys, _ = make()
+    old = TicketKey.unpack(keys.answer(CURRENT).key_buffer)
+    assert keys.revoke() == 3600 + 1800 - 1
+    by_name = TicketKeyRequest(name=old.name)
+    assert keys.answer(by_name).status is Status.NOT_DONE
+    again, source = make()
+    assert again.answer(by_name).status is Status.NOT_DONE
+    again.answer(CURRENT)
+    assert source.made == 1
+
+
+def test_keys_that_cannot_be_saved_are_given_out_all_the_same(
+    make: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With a warning that a restart will begin anew."""
+    (tmp_path / "keys").mkdir()
+    keys, _ = make()
+    assert keys.answer(CURRENT).status is Status.OK
+    assert "a restart will begin with new ticket keys" in caplog.text

@@ -93,7 +93,7 @@ async def serving(
         users = frozenset([os.geteuid()]) if welcome is None else welcome
         server = SocketServer(
             listen(path, mode=0o600),
-            make_dialogue,
+            lambda _: make_dialogue(),
             welcome=users,
             deadlines=deadlines,
             connection_limit=connection_limit,

@@ -103,7 +103,9 @@ def test_a_socket_file_that_cannot_be_removed_stops_no_drain(caplog: pytest.LogC
             os.close(listener.directory)
             no_directory = os.open(os.devnull, os.O_RDONLY)
             server = SocketServer(
-                replace(listener, directory=no_directory), Lines, welcome=frozenset([os.geteuid()])
+                replace(listener, directory=no_directory),
+                lambda _: Lines(),
+                welcome=frozenset([os.geteuid()]),
             )
             await server.start()
             async with connected(listener.path) as (reader, writer):

@@ -1,6 +1,7 @@
 """tlsmgr:cache-server: the session caches, the ticket keys, and both client sockets."""
 
 import asyncio
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -16,6 +17,10 @@ from tlsmgr.processes.lifecycle import WorkerKind
 from tlsmgr.processes.prng_link import PrngLink
 from tlsmgr.processes.rpc_dialogue import RpcDialogue, RpcMethods, without_params
 from tlsmgr.processes.stores import store_directories
+from tlsmgr.sealing.custody import Custody
+from tlsmgr.sealing.hand_over import Side
+from tlsmgr.sealing.key_exchange import METHOD
+from tlsmgr.sealing.ticket_key_file import TicketKeyFile
 from tlsmgr.service.answers import Answers
 from tlsmgr.service.entropy_digest import EntropyDigest
 from tlsmgr.service.seeds import SeedReserve
@@ -23,11 +28,12 @@ from tlsmgr.service.session_cache import SessionCache
 from tlsmgr.service.session_memory import SessionMemory
 from tlsmgr.service.ticket_keys import TicketKeys
 from tlsmgr.storage.sessions import SessionStore
-from tlsmgr.transport.peer import user_ids
+from tlsmgr.transport.peer import PeerCredentials, user_ids
 from tlsmgr.transport.server import SocketServer
 from tlsmgr.transport.unix_socket import listen
 
 _SOCKET_MODE = 0o600
+_TICKET_KEY_FILE = "tlsmgr_ticket_keys"
 
 
 class CacheServer:
@@ -36,6 +42,7 @@ class CacheServer:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._identity = Identity(KIND.name)
+        self._custody = Custody(Side.CACHE_SERVER, settings, os.urandom)
         self._memory = SessionMemory(settings.tlsmgr_memory_cache_size)
         self._caches: dict[CacheType, SessionCache] = {}
         self._directories: Mapping[CacheType, Path] = {}
@@ -43,16 +50,24 @@ class CacheServer:
         self._retiring: set[asyncio.Task[None]] = set()
 
     def open_privileged(self) -> None:
-        """Open nothing: root's rights are not needed here."""
+        """Read the sealing key, which may be root's alone."""
+        self._custody.open_privileged()
 
     async def start(self) -> None:
         """Open the stores and both sockets, and serve."""
         settings = self._settings
         self._prng = PrngLink(settings)
         await self._prng.connect()
+        await self._custody.start()
         self._seeds = SeedReserve(self._prng.fetch_block)
         self._digest = EntropyDigest(self._prng.stir)
-        self._ticket_keys = TicketKeys(time.time, self._seeds.random_bytes)
+        self._ticket_keys = TicketKeys(
+            time.time,
+            self._seeds.random_bytes,
+            TicketKeyFile(settings.data_directory / _TICKET_KEY_FILE),
+            self._custody.sealer,
+            durable=self._custody.outlives_reboot,
+        )
         self._use(settings)
         answers = Answers(self._caches, self._seeds, self._ticket_keys)
         own_methods = {"ping": without_params(self._identity.ping), "stats": without_params(self._stats)}
@@ -71,6 +86,7 @@ class CacheServer:
     def enter_jail(self, root: Path) -> None:
         """Find the PRNG server from inside of ``root``."""
         self._prng.enter_jail(root)
+        self._custody.enter_jail(root)
 
     async def stop(self, deadline: float) -> None:
         """Answer what was read, commit what was taken, and close."""
@@ -80,6 +96,8 @@ class CacheServer:
             self._seeds.close()
             self._digest.close()
             self._prng.close()
+            self._ticket_keys.close()
+        self._custody.close()
 
     async def _listen(self, settings: Settings) -> None:
         endpoints = (
@@ -114,25 +132,27 @@ class CacheServer:
                 self._retire(former)
         self._directories = directories
         self._ticket_keys.timeout = settings.caches[CacheType.SMTPD].timeout
+        self._ticket_keys.lease = settings.tlsmgr_ticket_key_lease
 
     def _open_cache(self, settings: CacheSettings, directory: Path | None) -> SessionCache:
         opener = None if directory is None else partial(SessionStore, directory, checkpoints=True)
-        return SessionCache(settings, opener, time.time, self._digest.add, self._memory)
+        return SessionCache(settings, opener, time.time, self._digest.add, self._memory, self._custody.sealer)
 
     def _retire(self, cache: SessionCache) -> None:
         task = asyncio.ensure_future(cache.close())
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
 
-    def _attribute_dialogue(self) -> AttributeDialogue:
+    def _attribute_dialogue(self, _: PeerCredentials) -> AttributeDialogue:
         return AttributeDialogue(
             self._settings.tlsmgr_request_size_limit,
             self._answer,
             announces=self._settings.tlsmgr_protocol_announcement,
         )
 
-    def _rpc_dialogue(self) -> RpcDialogue:
-        return RpcDialogue(self._settings.tlsmgr_request_size_limit, self._methods)
+    def _rpc_dialogue(self, peer: PeerCredentials) -> RpcDialogue:
+        methods = self._methods.with_method(METHOD, partial(self._custody.answer, peer))
+        return RpcDialogue(self._settings.tlsmgr_request_size_limit, methods)
 
     def _stats(self) -> Mapping[str, object]:
         postfix, rpc = self._servers

@@ -19,7 +19,7 @@ from tlsmgr.processes.stores import store_directories
 from tlsmgr.service.entropy_digest import EntropyDigest
 from tlsmgr.service.swept_cache import Sweep, SweptCache
 from tlsmgr.storage.sessions import SessionStore
-from tlsmgr.transport.peer import user_ids
+from tlsmgr.transport.peer import PeerCredentials, user_ids
 from tlsmgr.transport.server import SocketServer
 from tlsmgr.transport.unix_socket import listen
 
@@ -104,7 +104,7 @@ class ExpirySweeper:
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
 
-    def _rpc_dialogue(self) -> RpcDialogue:
+    def _rpc_dialogue(self, _: PeerCredentials) -> RpcDialogue:
         return RpcDialogue(self._settings.tlsmgr_request_size_limit, self._methods)
 
     async def _sweep(self) -> Mapping[str, object]:

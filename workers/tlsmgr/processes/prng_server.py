@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import logging
+import os
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from tlsmgr.config.settings import Settings
@@ -17,8 +19,11 @@ from tlsmgr.prng.sources import parse_source
 from tlsmgr.processes.identity import Identity
 from tlsmgr.processes.lifecycle import WorkerKind
 from tlsmgr.processes.rpc_dialogue import RpcDialogue, RpcMethods, without_params
+from tlsmgr.sealing.custody import Custody
+from tlsmgr.sealing.hand_over import Side
+from tlsmgr.sealing.key_exchange import METHOD
 from tlsmgr.storage.location import place_database
-from tlsmgr.transport.peer import user_id, user_ids
+from tlsmgr.transport.peer import PeerCredentials, user_id, user_ids
 from tlsmgr.transport.server import SocketServer
 from tlsmgr.transport.unix_socket import listen
 
@@ -38,6 +43,7 @@ class PrngServer:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._identity = Identity(KIND.name)
+        self._custody = Custody(Side.PRNG_SERVER, settings, os.urandom)
         self._exchange_file = _exchange_file(settings)
         self._keeper = Keeper(
             pool=Pool(),
@@ -51,6 +57,7 @@ class PrngServer:
     def open_privileged(self) -> None:
         """Open the entropy source, which may be root's alone."""
         self._keeper.open_source()
+        self._custody.open_privileged()
 
     async def start(self) -> None:
         """Begin to keep the pool, and serve: from the kernel's bytes until the source has answered."""
@@ -63,6 +70,7 @@ class PrngServer:
                 "stir": self._stir,
             }
         )
+        await self._custody.start()
         self._server = SocketServer(
             listen(self._settings.tlsmgr_run_directory / f"{KIND.name}.sock", mode=0o600),
             self._rpc_dialogue,
@@ -87,19 +95,21 @@ class PrngServer:
 
     def enter_jail(self, root: Path) -> None:
         """Go on with the descriptors that are open."""
-        del root  # nothing here is found by its path again
+        self._custody.enter_jail(root)
 
     async def stop(self, deadline: float) -> None:
         """Answer what was read, and save the exchange file."""
         if self._server is not None:
             await self._server.drain(deadline)
+        self._custody.close()
         if self._keeping is not None:
             self._keeping.cancel()
             await asyncio.wait([self._keeping])
         await self._keeper.close()
 
-    def _rpc_dialogue(self) -> RpcDialogue:
-        return RpcDialogue(self._settings.tlsmgr_request_size_limit, self._methods)
+    def _rpc_dialogue(self, peer: PeerCredentials) -> RpcDialogue:
+        methods = self._methods.with_method(METHOD, partial(self._custody.answer, peer))
+        return RpcDialogue(self._settings.tlsmgr_request_size_limit, methods)
 
     def _seed(self, params: tuple[object, ...]) -> Mapping[str, object]:
         match params:

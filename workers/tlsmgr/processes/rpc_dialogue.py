@@ -44,6 +44,10 @@ class RpcMethods:
         self._methods = methods
         self._answer = answer
 
+    def with_method(self, name: str, method: Method) -> "RpcMethods":
+        """Return these methods and one more, for one connection's own."""
+        return RpcMethods({**self._methods, name: method}, self._answer)
+
     def respond(self, call: rpc.Call) -> bytes | Deferred:
         """Return the response to a call, encoded; an error response if it cannot be carried out."""
         message_id = _NO_ONE_WAITS if call.message_id is None else call.message_id

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from tlsmgr.errors import StoreBusyError, StoreError
+from tlsmgr.sealing.session_sealer import SessionSealer
 from tlsmgr.service.session_memory import Shelf
 from tlsmgr.storage.limits import NO_LIMITS, Applied, StoreLimits
 from tlsmgr.storage.sessions import Change, Put, SessionStore, is_fresh
@@ -23,10 +24,12 @@ class LayeredStore:
 
     Args:
         shelf: The memory.
+        sealer: Seals what goes to the store; memory has it in the clear.
         on_eviction: Is told how many entries went before their time, for want of room.
     """
 
-    def __init__(self, shelf: Shelf, on_eviction: Callable[[int], None]) -> None:
+    def __init__(self, shelf: Shelf, on_eviction: Callable[[int], None], sealer: SessionSealer) -> None:
+        self._sealer = sealer
         self.limits: StoreLimits = NO_LIMITS
         self._shelf = shelf
         self._remembered = shelf.get
@@ -77,7 +80,7 @@ class LayeredStore:
         """
         store = self._opened()
         try:
-            applied = store.apply(changes, self.limits)
+            applied = store.apply(self._sealer.sealed(changes), self.limits)
         except StoreBusyError:
             raise
         except StoreError:
@@ -123,7 +126,7 @@ class LayeredStore:
             self._on_eviction(len(applied.evicted) - applied.expired)
 
     def _read(self, cache_id: bytes, epoch: int, now: float, timeout: int) -> bytes | None:
-        found = None if self._store is None else self._store.find(cache_id)
+        found = None if self._store is None else self._sealer.opened(cache_id, self._store.find(cache_id))
         if found is None or not found.is_fresh(now=now, timeout=timeout):
             self._shelf.drop((cache_id,))
             return None

@@ -17,6 +17,8 @@ from tlsmgr.messages import (
     UpdateRequest,
 )
 from tlsmgr.occasional_log import OccasionalLog
+from tlsmgr.sealing.sealer import Sealer
+from tlsmgr.sealing.session_sealer import SessionSealer
 from tlsmgr.service.commit_queue import CommitQueue
 from tlsmgr.service.layered_store import LayeredStore
 from tlsmgr.service.session_memory import SessionMemory
@@ -45,6 +47,7 @@ class CacheFigures:
     misses: int = 0
     updates: int = 0
     deletes: int = 0
+    tampered: int = 0  #: entries found that were changed or moved on disk
     evictions: int = 0  #: entries that went before their time, for want of room
 
 
@@ -61,6 +64,7 @@ class SessionCache:
         clock: The time of day in seconds since 1970.
         on_session: Is told each session that comes to be saved.
         memory: Keeps what was used last, for all caches.
+        sealer: Seals what goes to the store.
     """
 
     def __init__(
@@ -70,6 +74,7 @@ class SessionCache:
         clock: Callable[[], float],
         on_session: Callable[[bytes], None],
         memory: SessionMemory,
+        sealer: Sealer,
     ) -> None:
         self._open_store = open_store
         self._clock = clock
@@ -78,7 +83,9 @@ class SessionCache:
         self._trouble = OccasionalLog(_log, self._loop.time)
         self._memory = memory
         self._shelf = memory.shelf()
-        self._layers = LayeredStore(self._shelf, self._evicted)
+        self._layers = LayeredStore(
+            self._shelf, self._evicted, SessionSealer(settings.cache_type, sealer, self._was_tampered_with)
+        )
         self._queue: CommitQueue | None = None
         self._next_attempt: asyncio.TimerHandle | None = None
         self._next_upkeep: asyncio.TimerHandle | None = None
@@ -212,6 +219,15 @@ class SessionCache:
         except StoreError as error:
             self._failed(error)
         self._next_upkeep = self._loop.call_later(pause, self._keep_up)
+
+    def _was_tampered_with(self) -> None:
+        self.figures.tampered += 1
+        self._trouble.warning(
+            "tampering",
+            "an entry of the %s session store was changed or moved on disk: taken as not there; %d so far",
+            self._label,
+            self.figures.tampered,
+        )
 
     def _evicted(self, count: int) -> None:
         self.figures.evictions += count

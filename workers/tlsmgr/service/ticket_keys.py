@@ -1,10 +1,15 @@
-"""The session ticket keys of this server, in memory."""
+"""The session ticket keys of this server: in memory, and sealed on disk."""
 
+import logging
 from collections.abc import Callable
 
 from tlsmgr.errors import Status
 from tlsmgr.messages import TicketKeyReply, TicketKeyRequest
-from tlsmgr.tickets import TicketKeyRing
+from tlsmgr.sealing.sealer import Sealer
+from tlsmgr.sealing.ticket_key_file import TicketKeyFile, TicketKeyFileError
+from tlsmgr.tickets import TicketKeyRing, revocation_delay
+
+_log = logging.getLogger(__name__)
 
 _NO_KEY = TicketKeyReply(status=Status.NOT_DONE)
 
@@ -12,19 +17,38 @@ _NO_KEY = TicketKeyReply(status=Status.NOT_DONE)
 class TicketKeys:
     """Answers requests for ticket keys.
 
+    A new key is saved before it is given out: a ticket made with it can be decrypted after this
+    process was killed. A file that cannot be written is a warning, and the keys go on in memory.
+
     Attributes:
         timeout: ``smtpd_tls_session_cache_timeout`` in seconds; 0 for no tickets.
+        lease: ``tlsmgr_ticket_key_lease`` in seconds; 0 for none.
 
     Args:
         clock: The time of day in seconds since 1970.
         random_bytes: Where new keys come from.
+        file: Where the keys are saved, and were by the process before this one.
+        sealer: Seals them.
+        durable: Whether they are to survive the machine's death as well.
     """
 
-    def __init__(self, clock: Callable[[], float], random_bytes: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        random_bytes: Callable[[int], bytes],
+        file: TicketKeyFile,
+        sealer: Sealer,
+        *,
+        durable: bool,
+    ) -> None:
         self.timeout = 0
+        self.lease = 0
         self._clock = clock
         self._random_bytes = random_bytes
-        self._ring = TicketKeyRing()
+        self._file = file
+        self._sealer = sealer
+        self._durable = durable
+        self._ring = self._load()
         self.issued = 0
 
     def answer(self, request: TicketKeyRequest) -> TicketKeyReply:
@@ -33,10 +57,40 @@ class TicketKeys:
         if request.name:
             key = self._ring.find(request.name, now=now, timeout=self.timeout)
         else:
-            self._ring, key = self._ring.encryption_key(
+            ring, key = self._ring.encryption_key(
                 now=now, timeout=self.timeout, random_bytes=self._random_bytes
             )
+            self._keep(ring)
         if key is None:
             return _NO_KEY
         self.issued += 1
-        return TicketKeyReply(status=Status.OK, key_buffer=key.pack())
+        return TicketKeyReply(status=Status.OK, key_buffer=key.leased(now, self.lease).pack())
+
+    def revoke(self) -> int:
+        """Drop all keys, in the file too; the next request makes a new one.
+
+        Returns:
+            For how many seconds running smtpd processes may accept old tickets, at the worst.
+        """
+        self._keep(self._ring.revoked())
+        return revocation_delay(timeout=self.timeout, lease=self.lease)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _keep(self, ring: TicketKeyRing) -> None:
+        if ring is not self._ring:
+            self._ring = ring
+            try:
+                self._file.save(ring, self._sealer, durable=self._durable)
+            except TicketKeyFileError as error:
+                _log.warning("a restart will begin with new ticket keys: %s", error)
+
+    def _load(self) -> TicketKeyRing:
+        try:
+            self._file.open()
+            return self._file.load(self._sealer)
+        except TicketKeyFileError as error:
+            _log.warning("beginning with new ticket keys: %s", error)
+            return TicketKeyRing()

@@ -11,6 +11,7 @@ from typing import cast
 
 from tlsmgr.errors import ProtocolError
 from tlsmgr.transport.dialogue import Deferred, Dialogue, EndOfDialogue
+from tlsmgr.transport.peer import PeerCredentials
 
 _log = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ class Deadlines:
 class Rules:
     """What holds for all connections of one server."""
 
-    make_dialogue: Callable[[], Dialogue]
+    make_dialogue: Callable[[PeerCredentials], Dialogue]
     deadlines: Deadlines
     on_close: Callable[["Connection"], None]
     #: Told when we begin to hold bytes for a client (half a request, or answers that it does not
@@ -49,9 +50,9 @@ class Connection(asyncio.Protocol):
         was_used: Whether it is new, or anything has arrived, since this was set to False.
     """
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: Rules, peer: PeerCredentials) -> None:
         self._rules = rules
-        self._dialogue = rules.make_dialogue()
+        self._dialogue = rules.make_dialogue(peer)
         self.was_used = True
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None

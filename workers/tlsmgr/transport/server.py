@@ -54,7 +54,7 @@ class SocketServer:
 
     Args:
         listener: The socket; this object closes it, and removes its file, in the end.
-        make_dialogue: Called for each connection.
+        make_dialogue: Called for each connection, with who is at the other end.
         welcome: The user ids that may connect.
         deadlines: What a client may take.
         connection_limit: Open connections, at least 1; fewer where descriptors are few.
@@ -63,7 +63,7 @@ class SocketServer:
     def __init__(
         self,
         listener: ListeningSocket,
-        make_dialogue: Callable[[], Dialogue],
+        make_dialogue: Callable[[PeerCredentials], Dialogue],
         *,
         welcome: frozenset[int],
         deadlines: Deadlines | None = None,
@@ -138,11 +138,12 @@ class SocketServer:
             _log.warning("cannot remove %s: %s", self._listener.path, error.strerror)
 
     def _take(self, accepted: socket.socket) -> None:
-        if not self._is_welcome(accepted):
+        peer = self._welcome_peer(accepted)
+        if peer is None:
             accepted.close()
             return
         self._make_room()
-        connection = Connection(self._rules)
+        connection = Connection(self._rules, peer)
         self._crowd.add(connection)
         opening = self._loop.create_task(self._open(connection, accepted))
         self._opening.add(opening)
@@ -156,17 +157,17 @@ class SocketServer:
             self._closed(connection)
             _log.warning("lost a connection to %s at its start: %s", self._listener.path, error.strerror)
 
-    def _is_welcome(self, accepted: socket.socket) -> bool:
+    def _welcome_peer(self, accepted: socket.socket) -> PeerCredentials | None:
         try:
             peer = peer_credentials(accepted)
         except OSError:
-            return False  # it is gone already
+            return None  # it is gone already
         if peer.user_id in self.welcome:
             self._figures.accepted += 1
-            return True
+            return peer
         self._figures.refused += 1
         self._tell_of_refusal(peer)
-        return False
+        return None
 
     def _tell_of_refusal(self, peer: PeerCredentials) -> None:
         # Once a minute for each user: who may not ask may not fill the log either.
