@@ -1,10 +1,14 @@
 """The verbs that speak to the workers themselves."""
 
 import json
+import secrets
+
+import pytest
 
 from rehearsal.sandbox import Sandbox
 from tlsmgr.cli.workers import WORKERS
-from tlsmgr.errors import ExitCode
+from tlsmgr.errors import ExitCode, ProtocolError
+from tlsmgr.messages import CacheType
 
 
 def test_ping_says_who_answers(sandbox: Sandbox) -> None:
@@ -41,3 +45,62 @@ def test_an_unknown_worker_is_a_usage_error(sandbox: Sandbox) -> None:
     """Only the three names are taken."""
     assert sandbox.command("ping", "tlsmgr").returncode == ExitCode.USAGE
     assert sandbox.command("serve", "tlsmgr").returncode == ExitCode.USAGE
+
+
+def test_revoke_drops_sessions_and_ticket_keys(sandbox: Sandbox) -> None:
+    """At once and for good; it says how long running smtpd processes may accept old tickets."""
+    sandbox.start("prng-server")
+    server = sandbox.start("cache-server")
+    with sandbox.client() as client:
+        assert client.update(CacheType.SMTP, b"id", b"session")
+        key = client.ticket_key()
+        assert key is not None
+
+        done = sandbox.command("revoke")
+
+        assert done.returncode == ExitCode.OK, done.stderr
+        assert b"may accept old tickets for 5399 s more" in done.stdout
+        assert b"wherever a copy is: both workers have a new sealing key" in done.stdout
+        assert client.lookup(CacheType.SMTP, b"id") is None
+        assert client.ticket_key(key[:16]) is None
+        assert client.update(CacheType.SMTP, b"new", b"session")
+        new_key = client.ticket_key()
+        assert new_key != key
+    assert server.stop() == 0
+    sandbox.start("cache-server")
+    with sandbox.client() as client:
+        assert client.lookup(CacheType.SMTP, b"id") is None
+        assert client.lookup(CacheType.SMTP, b"new") == b"session"
+        assert client.ticket_key() == new_key
+
+
+def test_revoke_with_a_key_in_a_file_removes_first_and_says_what_is_left_to_do(sandbox: Sandbox) -> None:
+    """The key is not ours to change: a restarted worker has it again, but finds nothing."""
+    key_file = sandbox.root / "key"
+    key_file.write_text(secrets.token_hex(32))
+    key_file.chmod(0o600)
+    sandbox.configure(f"tlsmgr_sealing_key_file = {key_file}", "tlsmgr_ticket_key_lease = 60s")
+    server = sandbox.start("cache-server")
+    with sandbox.client() as client:
+        assert client.update(CacheType.SMTP, b"id", b"session")
+
+    done = sandbox.command("revoke")
+
+    assert done.returncode == ExitCode.OK, done.stderr
+    assert b"old tickets for 3660 s more" in done.stdout
+    assert b"make a new file" in done.stdout
+    assert server.stop() == 0
+    sandbox.start("cache-server")
+    with sandbox.client() as client:
+        assert client.lookup(CacheType.SMTP, b"id") is None
+        assert client.call("stats")["caches"]["smtp"]["entries"] == 0  # type: ignore[index]  # a map, as tested
+
+
+def test_revoke_takes_no_params(sandbox: Sandbox) -> None:
+    """A call that means something else by them changes nothing."""
+    sandbox.start("cache-server")
+    with sandbox.client() as client:
+        assert client.update(CacheType.SMTP, b"id", b"session")
+        with pytest.raises(ProtocolError):
+            client.call("revoke", "smtp")
+        assert client.lookup(CacheType.SMTP, b"id") == b"session"

@@ -1,4 +1,5 @@
 import os
+import struct
 from collections.abc import Callable
 from itertools import count
 
@@ -16,7 +17,7 @@ from tlsmgr.sealing.sealer import (
     TamperedError,
     UnsealError,
     bound,
-    session_place,
+    session_places,
 )
 
 KEY = SealingKey(bytes(range(32)))
@@ -75,12 +76,12 @@ def test_an_entry_opens_in_its_own_place_only(
 ) -> None:
     """Another cache, id or time: moved, swapped, or made to live longer."""
     sealer = Sealer(KEYS, os.urandom)
-    sealed = sealer.seal(b"session", bound_to=session_place(*home))
+    sealed = sealer.seal(b"session", bound_to=session_places(home[0])(*home[1:]))
     if repr(home) == repr(away):
-        assert sealer.open(sealed, bound_to=session_place(*away)) == b"session"
+        assert sealer.open(sealed, bound_to=session_places(away[0])(*away[1:])) == b"session"
     else:
         with pytest.raises(TamperedError, match="changed, or moved"):
-            sealer.open(sealed, bound_to=session_place(*away))
+            sealer.open(sealed, bound_to=session_places(away[0])(*away[1:]))
 
 
 @given(st.lists(st.binary(max_size=12), max_size=5), st.lists(st.binary(max_size=12), max_size=5))
@@ -209,3 +210,28 @@ def test_sealed_bytes_hold_nothing_of_what_was_sealed() -> None:
     for start in range(len(session) - 7):
         assert session[start : start + 8] not in first
     assert KEY.secret[:8] not in first
+
+
+@given(PLACES)
+def test_what_a_session_is_bound_to_has_the_form_of_bound(
+    place: tuple[CacheType, bytes, float, float],
+) -> None:
+    """Its kind, its cache, its id, its times: put together in a quicker way."""
+    cache_type, cache_id, *times = place
+    parts = b"session", cache_type.value.encode(), cache_id, struct.pack(">dd", *times)
+    assert session_places(cache_type)(cache_id, *times) == bound(*parts)
+
+
+def test_a_writer_that_began_anew_opens_only_what_it_sealed_since() -> None:
+    """With the same key as well, and through every change of keys that follows."""
+    sealer = Sealer(KEYS, os.urandom)
+    before = sealer.seal(b"before", bound_to=b"")
+    sealer.begin_anew()
+    after = sealer.seal(b"after", bound_to=b"")
+    with pytest.raises(OtherKeyError, match="revoked"):
+        sealer.open(before, bound_to=b"")
+    sealer.use(SealingKeys(keys=(SealingKey(b"n" * 32), *KEYS.keys)))
+    assert sealer.open(after, bound_to=b"") == b"after"
+    assert [sealer.wrote(each) for each in (before, after)] == [False, True]
+    with pytest.raises(OtherKeyError, match="revoked"):
+        sealer.open(before, bound_to=b"")

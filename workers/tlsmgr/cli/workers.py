@@ -1,4 +1,4 @@
-"""The verbs that speak to the workers themselves: ping, stats, sweep."""
+"""The verbs that speak to the workers themselves: ping, stats, sweep, revoke."""
 
 import argparse
 import json
@@ -11,8 +11,8 @@ from tlsmgr.errors import ExitCode, ProtocolError, ServerUnavailableError
 #: The processes of the group, as everywhere: in supervisord.conf, in ``serve``, as socket names.
 WORKERS = ("cache-server", "prng-server", "expiry-sweeper")
 
-# A sweep of a full cache takes its time.
-_SWEEP_TIMEOUT_SECONDS = 3600.0
+# Removing from a full cache takes its time.
+_REMOVAL_TIMEOUT_SECONDS = 3600.0
 _PING_TIMEOUT_SECONDS = 2.0
 
 
@@ -24,6 +24,12 @@ def add_verbs(verbs: Verbs) -> None:
     stats = add_verb(verbs, "stats", "Print what the workers counted, as one JSON object a line.", _stats)
     stats.add_argument("worker", nargs="*", choices=[*WORKERS, []], metavar="WORKER", default=[])
     add_verb(verbs, "sweep", "Remove all expired sessions now.", _sweep)
+    add_verb(
+        verbs,
+        "revoke",
+        "Drop all ticket keys and all sessions, and say for how long old tickets may still be accepted.",
+        _revoke,
+    )
 
 
 def _call(options: argparse.Namespace, worker: str, method: str, timeout: float) -> object:
@@ -54,7 +60,7 @@ def _stats(options: argparse.Namespace) -> ExitCode:
 
 
 def _sweep(options: argparse.Namespace) -> ExitCode:
-    result = _call(options, "expiry-sweeper", "sweep", _SWEEP_TIMEOUT_SECONDS)
+    result = _call(options, "expiry-sweeper", "sweep", _REMOVAL_TIMEOUT_SECONDS)
     if not isinstance(result, dict):
         raise ProtocolError("the expiry sweeper sent no map")
     for cache, done in result["caches"].items():
@@ -64,3 +70,29 @@ def _sweep(options: argparse.Namespace) -> ExitCode:
     for cache, reason in result["failures"].items():
         sys.stderr.write(f"tlsmgr: cache {cache} was not swept: {reason}\n")
     return ExitCode.NOT_DONE if result["failures"] else ExitCode.OK
+
+
+def _revoke(options: argparse.Namespace) -> ExitCode:
+    result = _call(options, "cache-server", "revoke", _REMOVAL_TIMEOUT_SECONDS)
+    if not isinstance(result, dict):
+        raise ProtocolError("the cache server sent no map")
+    sys.stdout.write("ticket keys: the former ones are dropped\n")
+    sys.stdout.write(f"sessions: {_fate_of_sessions(result)}\n")
+    sys.stdout.write(
+        f"running smtpd processes may accept old tickets for {result['ticket_seconds']} s more;"
+        " postfix reload ends them when their mail sessions end\n"
+    )
+    for cache, reason in result["failures"].items():
+        sys.stderr.write(f"tlsmgr: sessions of cache {cache} may come back with a restart: {reason}\n")
+    return ExitCode.NOT_DONE if result["failures"] else ExitCode.OK
+
+
+def _fate_of_sessions(result: dict[str, object]) -> str:
+    if result["sealing_key_renewed"]:
+        return "none can be opened any more, wherever a copy is: both workers have a new sealing key"
+    if result["failures"]:
+        return "none is found until the next restart"
+    return (
+        "all are removed; copies of the disk can be opened with the former sealing key: if it is in"
+        " tlsmgr_sealing_key_file, make a new file, and restart the workers"
+    )

@@ -3,10 +3,11 @@
 import asyncio
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from tlsmgr.config.caches import CacheSettings
 from tlsmgr.config.settings import Settings
@@ -23,6 +24,7 @@ from tlsmgr.sealing.key_exchange import METHOD
 from tlsmgr.sealing.ticket_key_file import TicketKeyFile
 from tlsmgr.service.answers import Answers
 from tlsmgr.service.entropy_digest import EntropyDigest
+from tlsmgr.service.revocation import revoke
 from tlsmgr.service.seeds import SeedReserve
 from tlsmgr.service.session_cache import SessionCache
 from tlsmgr.service.session_memory import SessionMemory
@@ -70,7 +72,11 @@ class CacheServer:
         )
         self._use(settings)
         answers = Answers(self._caches, self._seeds, self._ticket_keys)
-        own_methods = {"ping": without_params(self._identity.ping), "stats": without_params(self._stats)}
+        own_methods = {
+            "ping": without_params(self._identity.ping),
+            "stats": without_params(self._stats),
+            "revoke": without_params(self._revoke),
+        }
         self._answer = answers.answer
         self._methods = RpcMethods(own_methods, self._answer)
         await self._listen(settings)
@@ -81,6 +87,8 @@ class CacheServer:
         postfix, rpc = self._servers
         postfix.welcome = _postfix_users(settings)
         rpc.welcome = user_ids(settings.tlsmgr_authorized_users)
+        for server in self._servers:
+            server.limit_connections(settings.tlsmgr_client_connection_limit)
         self._settings = settings
 
     def enter_jail(self, root: Path) -> None:
@@ -114,7 +122,14 @@ class CacheServer:
         )
         for path, make_dialogue, welcome in endpoints:
             listener = listen(path, mode=_SOCKET_MODE)
-            self._servers.append(SocketServer(listener, make_dialogue, welcome=welcome))
+            self._servers.append(
+                SocketServer(
+                    listener,
+                    make_dialogue,
+                    welcome=welcome,
+                    connection_limit=settings.tlsmgr_client_connection_limit,
+                )
+            )
         for server in self._servers:
             await server.start()
 
@@ -154,6 +169,9 @@ class CacheServer:
         methods = self._methods.with_method(METHOD, partial(self._custody.answer, peer))
         return RpcDialogue(self._settings.tlsmgr_request_size_limit, methods)
 
+    def _revoke(self) -> Coroutine[Any, Any, Mapping[str, object]]:
+        return revoke(self._custody, self._ticket_keys, self._caches)
+
     def _stats(self) -> Mapping[str, object]:
         postfix, rpc = self._servers
         return self._identity.stats(
@@ -162,6 +180,7 @@ class CacheServer:
                 for cache_type, cache in self._caches.items()
             },
             seeds=asdict(self._seeds.figures),
+            sealing={"key_refused": self._custody.refused},
             ticket_keys={"issued": self._ticket_keys.issued},
             connections={"postfix": asdict(postfix.figures), "rpc": asdict(rpc.figures)},
         )

@@ -53,6 +53,7 @@ _FIXED_WHILE_RUNNING = (
     "tls_random_exchange_name",
     "tls_random_source",
     "tlsmgr_run_directory",
+    "tlsmgr_sealing_key_file",
     "tlsmgr_service_name",
 )
 

@@ -134,7 +134,9 @@ class PrngServer:
         raise ProtocolError("stir takes bytes")
 
     def _stats(self) -> Mapping[str, object]:
-        return self._identity.stats(**asdict(self._keeper.statistics()))
+        return self._identity.stats(
+            sealing={"key_refused": self._custody.refused}, **asdict(self._keeper.statistics())
+        )
 
 
 def _is_number(value: int, minimum: int, maximum: int) -> bool:

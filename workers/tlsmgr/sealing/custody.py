@@ -85,14 +85,23 @@ class Custody:
         return self._exchange.answer(peer.process_id, peer.user_id, params)
 
     def renew(self) -> bool:
-        """Make a new key, so that nothing sealed so far opens again; tell whether that was done.
+        """Open nothing any more that was sealed so far; tell whether the key is a new one, too.
 
-        A key in a file is for the administrator to change.
+        A key in a file is for the administrator to change: what was sealed with it would open again
+        in the process after this one.
         """
-        if self._exchange is None:
-            return False
-        self._exchange.renew()
-        return True
+        if self._exchange is not None:
+            self._exchange.renew()
+        self.sealer.begin_anew()
+        return self._exchange is not None
+
+    async def shared(self, *, within: float) -> bool:
+        """Wait until the other worker has our keys, and dropped those that we dropped; tell whether it has.
+
+        Args:
+            within: seconds to wait at most.
+        """
+        return self._exchange is not None and await self._exchange.shared(within=within)
 
     def enter_jail(self, root: Path) -> None:
         """Find the other worker's socket from inside of ``root``, if it is there at all."""

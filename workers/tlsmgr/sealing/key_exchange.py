@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from tlsmgr.errors import AccessDeniedError, ProtocolError, ServerUnavailableError, Status, TlsmgrError
+from tlsmgr.occasional_log import OccasionalLog
 from tlsmgr.sealing.hand_over import HandOver
 from tlsmgr.sealing.keys import SealingKeys
 
@@ -49,6 +51,8 @@ class KeyExchange:
         self._is_other = is_other
         self._on_change = on_change
         self.refused = 0
+        # Once a minute for each user: who may not ask may not fill the log either.
+        self._refusals = OccasionalLog(_log, time.monotonic)
         self._told_reason = ""
         self._loop = asyncio.get_running_loop()
         self._sharing: asyncio.Task[None] | None = None
@@ -73,7 +77,13 @@ class KeyExchange:
         """
         if not self._is_other(process_id, user_id):
             self.refused += 1
-            _log.warning("refused the sealing key to uid %d, pid %d", user_id, process_id)
+            self._refusals.warning(
+                str(user_id),
+                "refused the sealing key to uid %d, pid %d; %d times so far",
+                user_id,
+                process_id,
+                self.refused,
+            )
             raise AccessDeniedError("the sealing key is for the other worker alone")
         match params:
             case (keys, revoked):
@@ -90,6 +100,13 @@ class KeyExchange:
         self._hand_over.renew()
         self._on_change(self._hand_over.keys)
         self._share()
+
+    async def shared(self, *, within: float) -> bool:
+        """Wait until the other worker has what we have; tell whether it has it ``within`` seconds."""
+        sharing = self._sharing
+        if sharing is not None:
+            await asyncio.wait([sharing], timeout=within)
+        return not self._hand_over.wants_exchange
 
     def close(self) -> None:
         """Ask no more."""

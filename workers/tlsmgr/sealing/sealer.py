@@ -18,6 +18,7 @@ Why no nonce is ever used twice under one key is reasoned in docs/security.md.
 import struct
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -47,7 +48,10 @@ _DERIVATION_LABEL: Final = b"tlsmgr sealing, a writer's key"
 
 _LENGTH: Final = struct.Struct(">Q")
 _TIMES: Final = struct.Struct(">dd")
+_LENGTH_AND_TIMES: Final = struct.Struct(">Qdd")
 
+#: Bytes at the beginning of a sealed value by which ``Sealer.wrote`` tells who sealed it.
+HEAD_SIZE: Final = _NONCE_AT
 #: Bytes that a sealed value has more than what was sealed.
 OVERHEAD: Final = _CIPHERTEXT_AT + _TAG_SIZE
 
@@ -71,12 +75,19 @@ def bound(*parts: bytes) -> bytes:
     return b"".join([_LENGTH.pack(len(part)) + part for part in parts])
 
 
-def session_place(cache_type: CacheType, cache_id: bytes, stored_at: float, expires_at: float) -> bytes:
-    """Return what a session is bound to: its cache, its id, and its times.
+def session_places(cache_type: CacheType) -> Callable[[bytes, float, float], bytes]:
+    """Return what tells, of a cache id and two times, what a session of that cache is bound to.
 
-    The times, so that who can write to the disk cannot make an entry live longer.
+    The times at which it was stored and expires, so that who can write to the disk cannot make
+    an entry live longer. The result is that of ``bound``, at half of its cost.
     """
-    return bound(b"session", cache_type.value.encode(), cache_id, _TIMES.pack(stored_at, expires_at))
+    cache = bound(b"session", cache_type.value.encode())
+    length, length_and_times = _LENGTH.pack, partial(_LENGTH_AND_TIMES.pack, _TIMES.size)
+
+    def place(cache_id: bytes, stored_at: float, expires_at: float) -> bytes:
+        return cache + length(len(cache_id)) + cache_id + length_and_times(stored_at, expires_at)
+
+    return place
 
 
 class Sealer:
@@ -105,6 +116,8 @@ class Sealer:
         self._random_bytes = random_bytes
         self._messages_max = messages_max
         self._readers: OrderedDict[bytes, AESGCM] = OrderedDict()
+        self._own_heads: set[bytes] = set()
+        self._opens_others = True
         self.use(keys)
 
     def __repr__(self) -> str:
@@ -122,6 +135,16 @@ class Sealer:
         self._current = keys.current
         self._readers.clear()
         self._begin()
+
+    def begin_anew(self) -> None:
+        """Open nothing any more that was sealed before this call, by whichever key or process."""
+        self._opens_others = False
+        self._own_heads.clear()
+        self._begin()
+
+    def wrote(self, sealed: bytes) -> bool:
+        """Tell whether this writer sealed it, since it was made or last began anew; the head is enough."""
+        return sealed[:_NONCE_AT] in self._own_heads
 
     def seal(self, plaintext: bytes, *, bound_to: bytes) -> bytes:
         """Return ``plaintext`` sealed; it opens with the same ``bound_to`` only.
@@ -141,7 +164,7 @@ class Sealer:
         """Return what was sealed.
 
         Raises:
-            OtherKeyError: its key is not among ours.
+            OtherKeyError: its key is not among ours, or it was sealed before ``begin_anew``.
             TamperedError: it is not what was sealed with this ``bound_to``.
         """
         if len(sealed) < OVERHEAD or sealed[:1] != _VERSION:
@@ -160,10 +183,13 @@ class Sealer:
         """Become another writer: with a salt, and so a key, that nobody had before."""
         salt = self._random_bytes(_SALT_SIZE)
         self._head = _VERSION + self._current.id + salt
+        self._own_heads.add(self._head)
         self._writer = _derived(self._current, salt)
         self._counter = 0
 
     def _reader(self, head: bytes) -> AESGCM:
+        if not self._opens_others and head not in self._own_heads:
+            raise OtherKeyError("what was sealed before has been revoked")
         reader = self._readers.get(head)
         if reader is not None:
             return reader

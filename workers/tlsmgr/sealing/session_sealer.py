@@ -1,10 +1,9 @@
 """One cache's sessions, sealed on their way to its store and opened on their way back."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 from tlsmgr.messages import CacheType
-from tlsmgr.sealing.sealer import OtherKeyError, Sealer, TamperedError, session_place
+from tlsmgr.sealing.sealer import OtherKeyError, Sealer, TamperedError, session_places
 from tlsmgr.storage.sessions import Change, Put, StoredSession
 
 
@@ -18,7 +17,7 @@ class SessionSealer:
     """
 
     def __init__(self, cache_type: CacheType, sealer: Sealer, on_tampering: Callable[[], None]) -> None:
-        self._cache_type = cache_type
+        self._place = session_places(cache_type)
         self._sealer = sealer
         self._on_tampering = on_tampering
 
@@ -33,7 +32,7 @@ class SessionSealer:
         """
         if found is None:
             return None
-        place = session_place(self._cache_type, cache_id, found.stored_at, found.expires_at)
+        place = self._place(cache_id, found.stored_at, found.expires_at)
         try:
             session = self._sealer.open(found.session, bound_to=place)
         except TamperedError:
@@ -41,8 +40,14 @@ class SessionSealer:
             return None
         except OtherKeyError:
             return None
-        return replace(found, session=session)
+        return StoredSession(session=session, stored_at=found.stored_at, expires_at=found.expires_at)
+
+    def is_revoked(self, head: bytes) -> bool:
+        """Tell whether a session was there before ``Sealer.begin_anew``, by its first ``HEAD_SIZE`` bytes."""
+        return not self._sealer.wrote(head)
 
     def _sealed(self, put: Put) -> Put:
-        place = session_place(self._cache_type, put.cache_id, put.stored_at, put.expires_at)
-        return replace(put, session=self._sealer.seal(put.session, bound_to=place))
+        # No dataclasses.replace, which takes longer than the sealing.
+        cache_id, stored_at, expires_at = put.cache_id, put.stored_at, put.expires_at
+        session = self._sealer.seal(put.session, bound_to=self._place(cache_id, stored_at, expires_at))
+        return Put(cache_id=cache_id, session=session, stored_at=stored_at, expires_at=expires_at)

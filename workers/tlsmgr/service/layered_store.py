@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 
 from tlsmgr.errors import StoreBusyError, StoreError
+from tlsmgr.sealing.sealer import HEAD_SIZE
 from tlsmgr.sealing.session_sealer import SessionSealer
 from tlsmgr.service.session_memory import Shelf
 from tlsmgr.storage.limits import NO_LIMITS, Applied, StoreLimits
-from tlsmgr.storage.sessions import Change, Put, SessionStore, is_fresh
+from tlsmgr.storage.sessions import Change, Put, Remove, SessionStore, is_fresh
 
 # 50 us each: so many hold the event loop for less than 2 ms.
 _EVICTIONS_PER_STEP = 25
@@ -90,6 +91,27 @@ class LayeredStore:
         self._remember(changes, store.epoch())
         self._forget_evicted(applied)
         return applied.done
+
+    def forget(self) -> None:
+        """Have memory forget everything."""
+        self._shelf.clear()
+
+    def remove_revoked(self, after: int) -> int | None:
+        """Remove, in a step of less than 2 ms, some of what was sealed before ``Sealer.begin_anew``.
+
+        Args:
+            after: What the step before returned; 0 for the first one.
+
+        Returns:
+            What to give to the next step; None when nothing is left.
+
+        Raises:
+            StoreBusyError: Another process has the store locked; the same step may succeed later.
+            StoreError: The store cannot be used.
+        """
+        page = self._opened().page(after, _EVICTIONS_PER_STEP, HEAD_SIZE)
+        self.apply([Remove(cache_id=cache_id) for _, cache_id, head in page if self._sealer.is_revoked(head)])
+        return page[-1][0] if page else None
 
     def keep_up(self) -> bool:
         """Take a step, of less than 2 ms, of what keeps the store within its limits and small.

@@ -37,6 +37,7 @@ _REOPEN_SECONDS = 5.0
 _BUSY_SECONDS = 0.02
 _UPKEEP_SECONDS = 1.0
 _UPKEEP_PAUSE_SECONDS = 0.01
+_REMOVAL_PAUSE_SECONDS = 0.001
 
 
 @dataclass(slots=True)
@@ -89,6 +90,7 @@ class SessionCache:
         self._queue: CommitQueue | None = None
         self._next_attempt: asyncio.TimerHandle | None = None
         self._next_upkeep: asyncio.TimerHandle | None = None
+        self._removal: asyncio.Task[str] | None = None
         self.figures = CacheFigures()
         self.use(settings)
         if open_store is not None:
@@ -163,8 +165,24 @@ class SessionCache:
         self.figures.deletes += 1
         return self._submit(Remove(cache_id=request.cache_id))
 
+    def revoke(self) -> "asyncio.Task[str]":
+        """Have nothing found any more that was saved before; call it after ``Sealer.begin_anew``.
+
+        Returns:
+            What has ended when none of it is on the disk either, with an empty result, or with the
+            reason why some of it is. It is cancelled when the cache is closed, or revoked again. What
+            is saved meanwhile stays.
+        """
+        self._layers.forget()
+        if self._removal is not None:
+            self._removal.cancel()
+        self._removal = self._loop.create_task(self._remove_revoked())
+        return self._removal
+
     async def close(self) -> None:
         """Close the store when the changes under way are committed."""
+        if self._removal is not None:
+            self._removal.cancel()
         for timer in (self._next_attempt, self._next_upkeep):
             if timer is not None:
                 timer.cancel()
@@ -219,6 +237,19 @@ class SessionCache:
         except StoreError as error:
             self._failed(error)
         self._next_upkeep = self._loop.call_later(pause, self._keep_up)
+
+    async def _remove_revoked(self) -> str:
+        position: int | None = 0
+        while position is not None and self.is_enabled:
+            try:
+                position = self._layers.remove_revoked(position)
+            except StoreBusyError:
+                await asyncio.sleep(_UPKEEP_PAUSE_SECONDS)
+            except StoreError as error:
+                self._failed(error)
+                return str(error)
+            await asyncio.sleep(_REMOVAL_PAUSE_SECONDS)
+        return ""
 
     def _was_tampered_with(self) -> None:
         self.figures.tampered += 1

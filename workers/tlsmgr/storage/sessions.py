@@ -60,6 +60,11 @@ _DELETE_EXPIRED = """
         WHERE expire_time <= ? ORDER BY expire_time LIMIT ?)
     RETURNING key
 """
+_PAGE = """
+    SELECT rowid, key, substr(value, 1, ?3) FROM Cache
+    WHERE rowid > ?1 AND raw = 1 AND typeof(key) = 'blob' AND typeof(value) = 'blob'
+    ORDER BY rowid LIMIT ?2
+"""
 _COUNT_EXPIRED = "SELECT count(*) FROM Cache INDEXED BY Cache_expire_time WHERE expire_time <= ?"
 _COUNT = "SELECT value FROM Settings WHERE key = 'count'"  # kept by diskcache's triggers
 _SIZE = """
@@ -216,6 +221,19 @@ class SessionStore:
         with self._database.transaction("remove expired sessions"):
             removed = self._execute(_DELETE_EXPIRED, (now, limit)).fetchall()
         return [cache_id for (cache_id,) in removed]
+
+    def page(self, after: int, at_most: int, head_size: int) -> list[tuple[int, bytes, bytes]]:
+        """Return up to ``at_most`` entries: number, cache id, and the session's first ``head_size`` bytes.
+
+        Args:
+            after: the number of the last entry of the page before; 0 for the first page.
+            at_most: fewer are returned when no more are left.
+            head_size: a session that is shorter is returned whole.
+        """
+        try:
+            return self._execute(_PAGE, (after, at_most, head_size)).fetchall()
+        except sqlite3.Error as cause:
+            raise self._database.failure("go through the sessions", cause) from cause
 
     def log_backlog(self) -> int:
         """Return the pages of the log that were not yet moved into the database.
