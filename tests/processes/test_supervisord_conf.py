@@ -72,6 +72,17 @@ def test_the_server_of_seeds_starts_first() -> None:
     assert sorted(priorities, key=priorities.__getitem__) == ["prng-server", "cache-server", "expiry-sweeper"]
 
 
+def test_the_event_listener_stands_apart() -> None:
+    """It is in no group of others, speaks on stdout, and its log, which wakes supervisord, is on stderr."""
+    section = _CONF["eventlistener:tlsmgr-health"]
+
+    assert section["command"] == "%(here)s/.venv/bin/python -m tlsmgr.processes.health"
+    assert importlib.util.find_spec("tlsmgr.processes.health.__main__")
+    assert {"PROCESS_STATE", "TICK_5"} == set(section["events"].split(","))
+    assert section["stdout_logfile"] == "NONE"
+    assert "tlsmgr-health" not in _CONF["group:tlsmgr"]["programs"]
+
+
 def test_what_would_change_a_system_wide_supervisord_stands_apart() -> None:
     """The included file has no section of supervisord's own; scripts/run.conf has them."""
     own = {"unix_http_server", "supervisord", "rpcinterface:supervisor"}

@@ -1,0 +1,1 @@
+"""The event listener that watches over the three workers for supervisord."""

@@ -1,0 +1,60 @@
+"""A worker as supervisord's other child sees it: which process it is, and whether it has ended."""
+
+import os
+import signal
+from pathlib import Path
+from typing import Self
+
+
+class WorkerProcess:
+    """A process that runs a worker, held by a descriptor that no other process can take over.
+
+    Args:
+        pid: Its number, for messages.
+        descriptor: A pidfd (pidfd_open(2)); readable when the process has ended.
+    """
+
+    def __init__(self, pid: int, descriptor: int) -> None:
+        self.pid = pid
+        self._descriptor = descriptor
+
+    @classmethod
+    def find(cls, pid_file: Path, parent: int) -> Self | None:
+        """Return the process that a pid file names, if it is a child of ``parent``; or None.
+
+        The file may be of an earlier process: that it is supervisord's child, ours beside it, is
+        what tells them apart.
+        """
+        try:
+            pid = int(pid_file.read_bytes())
+            descriptor = os.pidfd_open(pid)
+        except (OSError, ValueError):
+            return None
+        if _parent(pid) == parent:
+            return cls(pid, descriptor)
+        os.close(descriptor)
+        return None
+
+    def fileno(self) -> int:
+        """Return the descriptor, for a selector."""
+        return self._descriptor
+
+    def is_gone(self) -> bool:
+        """Whether its parent has waited for it after it ended."""
+        try:
+            signal.pidfd_send_signal(self._descriptor, 0)
+        except ProcessLookupError:
+            return not Path(f"/proc/{self.pid}").exists()
+        return False
+
+    def close(self) -> None:
+        """Let go of the process."""
+        os.close(self._descriptor)
+
+
+def _parent(pid: int) -> int | None:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    except OSError:
+        return None
+    return int(fields[1])
