@@ -40,6 +40,11 @@ class Lines:
         """Take bytes."""
         self._buffer += data
 
+    def answer_whole(self, data: bytes) -> bytes | Deferred | None:
+        """Take bytes, and answer them if they are one line."""
+        self.feed(data)
+        return self.next_answer() if self._buffer.find(b"\n") == len(self._buffer) - 1 else None
+
     def next_answer(self) -> bytes | Deferred | None:
         """Answer the next whole line."""
         line, newline, rest = self._buffer.partition(b"\n")

@@ -213,6 +213,23 @@ def test_a_client_that_does_not_read_is_dropped(caplog: pytest.LogCaptureFixture
     assert "does not read its answers" in caplog.text
 
 
+def test_an_answer_larger_than_the_kernel_holds_arrives_whole() -> None:
+    """And the next one behind it, in its place."""
+
+    async def run() -> None:
+        async with serving(Lines) as (_, path), connected(path) as (reader, writer):
+            for _ in range(3):
+                writer.write(b"BIG %d\n" % MORE_THAN_THE_KERNEL_HOLDS)
+                await asyncio.sleep(0)
+                writer.write(b"next\n")
+                assert await reader.readexactly(MORE_THAN_THE_KERNEL_HOLDS) == bytes(
+                    MORE_THAN_THE_KERNEL_HOLDS
+                )
+                assert await reader.readexactly(5) == b"next\n"
+
+    uvloop.run(run())
+
+
 def test_what_is_held_for_a_client_that_does_not_read_is_bounded() -> None:
     """Of thousands of requests in one piece, only as many are taken as the socket has room for."""
 

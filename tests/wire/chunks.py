@@ -27,6 +27,20 @@ def _taken(reader: Feedable, take: Callable[[], T | None], chunks: Iterable[byte
             yield value
 
 
+def read_at_once(
+    take_whole: Callable[[bytes], T | None], take: Callable[[], T | None], chunks: Iterable[bytes]
+) -> list[T]:
+    """Return the same as ``read_all``, by the way that a connection tries first."""
+    values: list[T] = []
+    for chunk in chunks:
+        whole = take_whole(chunk)
+        if whole is not None:
+            values.append(whole)
+        else:
+            values.extend(iter(take, None))
+    return values
+
+
 def single_bytes(data: bytes) -> list[bytes]:
     """Return ``data`` byte by byte."""
     return [data[position : position + 1] for position in range(len(data))]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.wire.chunks import cut, positions, read_all, single_bytes
+from tests.wire.chunks import cut, positions, read_all, read_at_once, single_bytes
 from tests.wire.vectors import ATTRIBUTE_VECTORS, LIMIT, AttributeVector, attributes
 from tlsmgr.errors import Status
 from tlsmgr.messages import (
@@ -48,6 +48,8 @@ def test_a_vector_is_read_whole(vector: AttributeVector) -> None:
     reader = RequestReader(LIMIT)
     assert read_all(reader, reader.next_request, [vector.data]) == [vector.expected]
     assert not reader.pending
+    assert read_at_once(reader.take_whole, reader.next_request, [vector.data]) == [vector.expected]
+    assert not reader.pending
 
 
 @vectors
@@ -81,6 +83,14 @@ def test_no_cut_changes_what_is_read(stream: bytes, where: list[int], limit: int
     whole = read([stream], limit)
     assert read(cut(stream, where), limit) == whole
     assert read(single_bytes(stream), limit) == whole
+
+
+@given(streams, positions, st.integers(min_value=2, max_value=120))
+def test_the_short_way_gives_what_the_long_one_gives(stream: bytes, where: list[int], limit: int) -> None:
+    """Whether a chunk is one whole request or not."""
+    for chunks in ([stream], cut(stream, where)):
+        reader = RequestReader(limit)
+        assert read_at_once(reader.take_whole, reader.next_request, chunks) == read(chunks, limit)
 
 
 @given(st.binary(max_size=200), st.integers(min_value=1, max_value=40))

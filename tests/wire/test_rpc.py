@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.wire.chunks import cut, positions, read_all, single_bytes
+from tests.wire.chunks import cut, positions, read_all, read_at_once, single_bytes
 from tlsmgr.errors import ProtocolError, Status
 from tlsmgr.wire import rpc
 
@@ -207,6 +207,17 @@ def test_calls_come_back(message_id: int, method: str, params: list[object]) -> 
     stream = rpc.encode_call(message_id, method, params) + rpc.encode_notification(method, params)
     read = read_all(reader, reader.next_call, [stream])
     assert read == [_call(message_id, method, *params), _call(None, method, *params)]
+
+
+@given(st.lists(st.sampled_from(sorted(CALLS)), max_size=4).map(b"".join), positions)
+def test_the_short_way_gives_what_the_long_one_gives(stream: bytes, where: list[int]) -> None:
+    """Whether a chunk is one whole call, several, or a part."""
+    for chunks in ([stream], cut(stream, where), single_bytes(stream)):
+        short, long = rpc.CallReader(LIMIT), rpc.CallReader(LIMIT)
+        expected = read_all(long, long.next_call, chunks)
+        # By their text, since one of them has a number that is not equal to itself.
+        assert repr(read_at_once(short.take_whole, short.next_call, chunks)) == repr(expected)
+        assert not short.pending
 
 
 def test_a_response_is_read() -> None:

@@ -26,6 +26,7 @@ class AttributeDialogue:
     def __init__(self, limit: int, answer: Callable[[Request], Answer], *, announces: bool) -> None:
         self.greeting = attributes.ANNOUNCEMENT if announces else b""
         self._reader = attributes.RequestReader(limit)
+        self._take_whole = self._reader.take_whole
         self._answer = answer
         self.feed = self._reader.feed
 
@@ -33,6 +34,13 @@ class AttributeDialogue:
     def is_mid_request(self) -> bool:
         """Whether a request has arrived in part."""
         return self._reader.pending
+
+    def answer_whole(self, data: bytes) -> bytes | Deferred | None:
+        """Take what arrived; return the answer if that was exactly one request."""
+        request = self._take_whole(data)
+        if request is None:
+            return None
+        return self._answered(request)
 
     def next_answer(self) -> bytes | Deferred | None:
         """Return the next answer; a wakeup from master(8) ends the dialogue."""
@@ -43,6 +51,9 @@ class AttributeDialogue:
             raise EndOfDialogue
         if self._reader.warning is not None:
             _log.warning("%s", self._reader.warning)
+        return self._answered(request)
+
+    def _answered(self, request: Request) -> bytes | Deferred:
         reply = self._answer(request)
         if isinstance(reply, asyncio.Future):
             return Deferred(reply, attributes.encode_reply)

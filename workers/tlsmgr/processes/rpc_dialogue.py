@@ -102,6 +102,7 @@ class RpcDialogue:
     def __init__(self, limit: int, methods: RpcMethods) -> None:
         self._reader = rpc.CallReader(limit)
         self._respond = methods.respond
+        self._take_whole = self._reader.take_whole
         self.feed = self._reader.feed
 
     @property
@@ -109,13 +110,22 @@ class RpcDialogue:
         """Whether a message has arrived in part."""
         return self._reader.pending
 
+    def answer_whole(self, data: bytes) -> bytes | Deferred | None:
+        """Take what arrived; return the answer if that was exactly one call that has one."""
+        call = self._take_whole(data)
+        return None if call is None else self._answered(call)
+
     def next_answer(self) -> bytes | Deferred | None:
         """Return the next answer; a notification is carried out and has none."""
         while (call := self._reader.next_call()) is not None:
-            answer = self._respond(call)
-            if call.message_id is not None:
+            answer = self._answered(call)
+            if answer is not None:
                 return answer
-            if isinstance(answer, Deferred):
-                # It counts among what this client waits for, and is bounded by that.
-                return Deferred(answer.result, _say_nothing)
         return None
+
+    def _answered(self, call: rpc.Call) -> bytes | Deferred | None:
+        answer = self._respond(call)
+        if call.message_id is not None:
+            return answer
+        # What a notification has under way counts among what this client waits for.
+        return Deferred(answer.result, _say_nothing) if isinstance(answer, Deferred) else None

@@ -8,6 +8,9 @@ SQLite's write-ahead log has an index in shared memory, the file ``cache.db-shm`
 import mmap
 import os
 import struct
+from collections.abc import Callable
+from functools import partial
+from typing import cast
 
 from tlsmgr.storage.settings import DATABASE_NAME
 
@@ -40,10 +43,8 @@ class WalIndex:
         except (OSError, ValueError):
             os.close(self._file)
             raise
-
-    def header(self) -> bytes:
-        """Return what differs after each commit; as good as SQLite's own when a commit is under way."""
-        return self._map[:_HEADER_SIZE]
+        #: Returns what differs after each commit; as good as SQLite's own when a commit is under way.
+        self.header = cast("Callable[[], bytes]", partial(self._map.__getitem__, slice(_HEADER_SIZE)))
 
     def backlog(self) -> int:
         """Return how many pages of the log have not been moved into the database."""

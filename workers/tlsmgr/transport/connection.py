@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -56,6 +57,7 @@ class Connection(asyncio.Protocol):
         self.was_used = True
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
+        self._descriptor = -1
         self._unanswered = 0
         self._peer_reads = True
         self._is_reading = True
@@ -69,6 +71,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greet the peer."""
         self._transport = cast("asyncio.Transport", transport)
+        self._descriptor = transport.get_extra_info("socket").fileno()
         if self._is_closing:
             self._transport.abort()
         elif self._dialogue.greeting:
@@ -132,10 +135,8 @@ class Connection(asyncio.Protocol):
         if self._transport is None:
             return
         try:
-            if data:
-                self._dialogue.feed(data)
-                if self._is_quiet() and self._answers_at_once(self._transport):
-                    return
+            if data and self._answers_at_once(self._transport, data):
+                return
             self._take_requests(self._transport)
         except EndOfDialogue:
             self._is_over = True
@@ -146,21 +147,35 @@ class Connection(asyncio.Protocol):
             self._end_for_defect(error)
         self._after_answering()
 
-    def _is_quiet(self) -> bool:
-        return not self._unanswered and self._peer_reads and self._is_reading and not self._half_request_timer
-
-    def _answers_at_once(self, transport: asyncio.Transport) -> bool:
-        """Tell whether the usual case was all there was: one whole request, its answer known.
+    def _answers_at_once(self, transport: asyncio.Transport, data: bytes) -> bool:
+        """Take ``data``, and tell whether it was the usual case: one whole request, its answer known.
 
         Whatever else there was is for the general way to go on with.
         """
-        answer = self._dialogue.next_answer()
+        if self._unanswered or self._half_request_timer or not (self._peer_reads and self._is_reading):
+            self._dialogue.feed(data)
+            return False
+        answer = self._dialogue.answer_whole(data)
         if isinstance(answer, bytes):
-            transport.write(answer)
-            return not self._dialogue.is_mid_request
+            self._write_at_once(transport, answer)
+            return True
         if answer is not None:
             self._await(answer)
         return False
+
+    def _write_at_once(self, transport: asyncio.Transport, answer: bytes) -> None:
+        """Write without the way through the transport's queue, which takes a tenth of a request's time.
+
+        Only for where the transport has just delivered something: then its descriptor is open.
+        """
+        sent = 0
+        if not transport.get_write_buffer_size():
+            try:
+                sent = os.write(self._descriptor, answer)
+            except OSError:
+                sent = 0  # full or gone: the transport finds out by itself
+        if sent < len(answer):
+            transport.write(answer[sent:])
 
     def _take_requests(self, transport: asyncio.Transport) -> None:
         batch = bytearray()

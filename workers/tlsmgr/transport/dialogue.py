@@ -41,6 +41,12 @@ class Dialogue(Protocol):
     def feed(self, data: bytes) -> None:
         """Take what arrived, in any pieces."""
 
+    def answer_whole(self, data: bytes) -> bytes | Deferred | None:
+        """Take what arrived; return the answer if that was exactly one request: mostly it is.
+
+        With None, ``next_answer`` has the answers, if there are any. Raises what that raises.
+        """
+
     def next_answer(self) -> bytes | Deferred | None:
         """Return the answer to the next request that is complete, or None when there is none.
 

@@ -6,8 +6,9 @@ This module knows no attribute by name.
 
 import binascii
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 NUL: Final = b"\0"
@@ -127,9 +128,8 @@ def encode_list(pairs: Iterable[tuple[bytes, bytes]]) -> bytes:
     return bytes(encoded + NUL)
 
 
-def encode_base64(data: bytes) -> bytes:
-    """Return ``data`` in padded base64 without white space."""
-    return binascii.b2a_base64(data, newline=False)
+#: Returns its argument in padded base64 without white space.
+encode_base64: Final[Callable[[bytes], bytes]] = partial(binascii.b2a_base64, newline=False)
 
 
 def decode_base64(text: bytes) -> bytes | None:

@@ -4,43 +4,29 @@ Feed a RequestReader what the socket gave, send what encode_reply returns. The c
 side is in attribute_client. Sources: Postfix's attr_scan0(3), attr_print0(3) and tls_mgr(3).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from tlsmgr.errors import Status
 from tlsmgr.messages import (
-    SEED_SIZE_MAX,
-    CacheType,
     LookupReply,
-    LookupRequest,
     MalformedRequest,
     PolicyReply,
     Reply,
     Request,
     SeedReply,
     StatusReply,
-    Verb,
 )
-from tlsmgr.wire.arguments import (
-    delete_request,
-    describe,
-    lookup_request,
-    policy_request,
-    seed_request,
-    ticket_key_request,
-    update_request,
-)
+from tlsmgr.wire.arguments import describe
 from tlsmgr.wire.attribute_lists import (
     NUL,
     ListReader,
     Oversized,
-    decode_base64,
-    decode_integer,
     encode_base64,
     encode_integer,
     encode_list,
 )
+from tlsmgr.wire.request_shapes import SHAPES, whole_request
 
 #: What the server sends first since Postfix 3.6, and its client waits for.
 ANNOUNCEMENT: Final = encode_list([(b"protocol", b"tlsmgr_protocol")])
@@ -53,102 +39,6 @@ class Wakeup:
     """master(8) wakes the service up: close the connection and answer nothing."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Shape:
-    """What a request looks like: its attributes in order, and what makes the request of them."""
-
-    verb: Verb
-    names: list[bytes]  #: of all attributes, "request" first
-    decode: Callable[[list[bytes]], Request]  #: takes name, value, name, value ...
-    framed: list[bytes]  #: ``names`` with the empty one that ends the list
-    size: int  #: how many pieces the whole list has when split at its nulls
-
-
-def _shape(verb: Verb, names: list[bytes], decode: Callable[[list[bytes]], Request]) -> _Shape:
-    framed = [b"request", *names, b""]
-    return _Shape(verb=verb, names=framed[:-1], decode=decode, framed=framed, size=2 * len(framed))
-
-
-def _decode_seed(fields: list[bytes]) -> Request:
-    size = decode_integer(fields[3])
-    if size is None:
-        reason = f"size: expected a decimal number, got {describe(fields[3])}"
-        return MalformedRequest(verb=Verb.SEED, reason=reason)
-    return seed_request(size)
-
-
-def _decode_lookup(fields: list[bytes]) -> Request:
-    return lookup_request(fields[3], fields[5])
-
-
-def _decode_delete(fields: list[bytes]) -> Request:
-    return delete_request(fields[3], fields[5])
-
-
-def _decode_policy(fields: list[bytes]) -> Request:
-    return policy_request(fields[3])
-
-
-def _decode_update(fields: list[bytes]) -> Request:
-    session = decode_base64(fields[7])
-    if session is None:
-        return MalformedRequest(verb=Verb.UPDATE, reason="session: expected base64")
-    return update_request(fields[3], fields[5], session)
-
-
-def _decode_ticket_key(fields: list[bytes]) -> Request:
-    name = decode_base64(fields[3])
-    if name is None:
-        return MalformedRequest(verb=Verb.TICKET_KEY, reason="keyname: expected base64")
-    return ticket_key_request(name)
-
-
-_SHAPES: Final = {
-    shape.verb.value.encode(): shape
-    for shape in (
-        _shape(Verb.SEED, [b"size"], _decode_seed),
-        _shape(Verb.POLICY, [b"cache_type"], _decode_policy),
-        _shape(Verb.LOOKUP, [b"cache_type", b"cache_id"], _decode_lookup),
-        _shape(Verb.UPDATE, [b"cache_type", b"cache_id", b"session"], _decode_update),
-        _shape(Verb.DELETE, [b"cache_type", b"cache_id"], _decode_delete),
-        _shape(Verb.TICKET_KEY, [b"keyname"], _decode_ticket_key),
-    )
-}
-
-
-def _frequent_requests() -> dict[bytes, Request]:
-    # Of these every client sends the same bytes, so they are decoded once.
-    texts = [b"request\0seed\0size\0%d\0\0" % size for size in range(1, SEED_SIZE_MAX + 1)]
-    texts += [b"request\0policy\0cache_type\0%b\0\0" % each.value.encode() for each in CacheType]
-    texts.append(b"request\0tktkey\0keyname\0\0\0")
-    return {text: _SHAPES[(fields := text.split(NUL))[1]].decode(fields) for text in texts}
-
-
-_FREQUENT: Final = _frequent_requests()
-_FREQUENT_SIZE_MAX: Final = max(map(len, _FREQUENT))
-# Of a lookup, nothing but the cache id changes.
-_CACHE_ID: Final = b"\0cache_id\0"
-_LOOKUP_HEADS: Final = {
-    b"request\0lookup\0cache_type\0" + each.value.encode(): each for each in CacheType
-}  # fmt: skip
-
-
-def _whole_lookup(chunk: bytes) -> LookupRequest | None:
-    head, _, tail = chunk.partition(_CACHE_ID)
-    cache_type = _LOOKUP_HEADS.get(head)
-    if cache_type is None or tail.find(NUL) != len(tail) - 2 or tail[-1]:
-        return None
-    return LookupRequest(cache_type=cache_type, cache_id=tail[:-2])
-
-
-def _whole_list(chunk: bytes) -> Request | None:
-    fields = chunk.split(NUL)
-    shape = _SHAPES.get(fields[1]) if len(fields) > 1 else None
-    if shape is None or len(fields) != shape.size or fields[::2] != shape.framed or fields[-1]:
-        return None
-    return shape.decode(fields)
-
-
 class RequestReader:
     """Reads the requests of one connection out of its bytes; never raises for any bytes.
 
@@ -157,27 +47,41 @@ class RequestReader:
     the bytes were cut into chunks, and after a malformed request it stays in step.
     """
 
-    __slots__ = ("_chunk", "_limit", "_lists", "warning")
+    __slots__ = ("_chunk", "_holds", "_limit", "_lists", "warning")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._lists = ListReader(limit)
         self._chunk = b""
+        self._holds = False  # any bytes at all
         #: What is worth logging about the request given last, though it is served; or None.
         self.warning: str | None = None
 
     @property
     def pending(self) -> bool:
         """Whether, once ``next_request`` gave None, a part of a request was received."""
-        return bool(self._chunk) or self._lists.pending
+        return self._holds
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes of the stream, in chunks of any size."""
-        if self._chunk or self._lists.pending:
+        if self._holds:
             self._lists.feed(self._chunk + data)
             self._chunk = b""
         else:
             self._chunk = data
+            self._holds = bool(data)
+
+    def take_whole(self, data: bytes) -> Request | None:
+        """Take the next bytes; return the request if they are exactly one, without any defect.
+
+        The same as ``feed`` and then ``next_request``, in one step. With None, that is to follow.
+        """
+        if not self._holds and len(data) <= self._limit:
+            request = whole_request(data)
+            if request is not None:
+                return request
+        self.feed(data)
+        return None
 
     def next_request(self) -> Request | Wakeup | None:
         """Return the next request, or None when more bytes are needed.
@@ -186,9 +90,14 @@ class RequestReader:
         limit gives it as soon as that is known; the rest of it is dropped.
         """
         self.warning = None
+        request = self._read()
+        self._holds = self._lists.pending
+        return request
+
+    def _read(self) -> Request | Wakeup | None:
         if self._chunk:
             chunk, self._chunk = self._chunk, b""
-            request = self._whole_request(chunk)
+            request = whole_request(chunk) if len(chunk) <= self._limit else None
             if request is not None:
                 return request
             self._lists.feed(chunk)
@@ -199,26 +108,13 @@ class RequestReader:
         fields = self._lists.next_list()
         return None if fields is None else self._decode(fields)
 
-    def _whole_request(self, chunk: bytes) -> Request | None:
-        """Decode a chunk that is exactly one request with the right names; else None.
-
-        The fast path: no search for the end of the list. It gives what the other way
-        would give, since it takes only what has every name in its place.
-        """
-        size = len(chunk)
-        if size > self._limit:
-            return None
-        if size <= _FREQUENT_SIZE_MAX and chunk in _FREQUENT:
-            return _FREQUENT[chunk]
-        return _whole_lookup(chunk) or _whole_list(chunk)
-
     def _decode(self, fields: list[bytes] | Oversized) -> Request:
         if isinstance(fields, Oversized):
             return _oversized(fields.fields, self._limit)
         if fields[:1] != [b"request"]:
             reason = f"expected attribute request first, got {_describe_name(fields, 0)}"
             return MalformedRequest(verb=None, reason=reason)
-        shape = _SHAPES.get(fields[1])
+        shape = SHAPES.get(fields[1])
         if shape is None:
             return MalformedRequest(verb=None, reason=f"request: unknown, {describe(fields[1])}")
         for position, name in enumerate(shape.names):
@@ -237,7 +133,7 @@ def _describe_name(fields: list[bytes], position: int) -> str:
 
 
 def _oversized(fields: list[bytes], limit: int) -> MalformedRequest:
-    shape = _SHAPES.get(fields[1]) if fields[:1] == [b"request"] and len(fields) > 1 else None
+    shape = SHAPES.get(fields[1]) if fields[:1] == [b"request"] and len(fields) > 1 else None
     verb = None if shape is None else shape.verb
     return MalformedRequest(verb=verb, reason=f"longer than the limit of {limit} bytes")
 
@@ -256,6 +152,7 @@ _OK_HEADS: Final = {
     name: b"status\0%b\0%b\0" % (encode_integer(Status.OK), name)
     for name in (b"seed", b"session", b"keybuf")
 }  # fmt: skip
+_SESSION_HEAD: Final = _OK_HEADS[b"session"]
 _END: Final = NUL + NUL
 
 
@@ -266,7 +163,9 @@ def encode_reply(reply: Reply) -> bytes:
     status 4294967295, and a timeout is a number of seconds.
     """
     if isinstance(reply, LookupReply):
-        return _encode_data(reply.status, b"session", reply.session)
+        if reply.status is Status.OK:
+            return _SESSION_HEAD + encode_base64(reply.session) + _END
+        return _EMPTY_REPLIES[b"session", reply.status]
     if isinstance(reply, SeedReply):
         return _encode_data(reply.status, b"seed", reply.seed)
     if isinstance(reply, StatusReply):

@@ -3,11 +3,11 @@
 Source: the published MessagePack-RPC specification. A request is ``[0, msgid, method,
 params]``, a response ``[1, msgid, error, result]``, a notification ``[2, method, params]``;
 msgid is an unsigned 32-bit number, and messages follow each other without a length.
-The only module that knows msgpack.
+With ``rpc_messages`` the only one that knows msgpack.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgpack
 
@@ -23,6 +23,7 @@ from tlsmgr.wire.calls import (
     map_of,
     result_of,
 )
+from tlsmgr.wire.rpc_messages import MessageReader, bounds
 
 __all__ = [
     "Call",
@@ -53,92 +54,9 @@ _MESSAGE_ID_END: Final = 1 << 32
 # "stats" is larger, and comes from a server that the client chose.
 _CALL_LENGTH_MAX: Final = 16
 _RESPONSE_LENGTH_MAX: Final = 1024
-_READ_SIZE: Final = 4096
 
 
-def _refuse_extension(code: int, _data: bytes) -> object:
-    """Refuse the extension types that are too short for max_ext_len to catch."""
-    raise ValueError(f"extension type {code}")
-
-
-def _bounds(limit: int, length_max: int) -> dict[str, Any]:
-    """Return the options that an unpacker of messages of ``limit`` bytes has, whoever reads."""
-    return {
-        "use_list": False,
-        "ext_hook": _refuse_extension,
-        "max_ext_len": 0,
-        "max_array_len": length_max,
-        "max_map_len": length_max,
-        "max_buffer_size": limit,
-        "read_size": min(limit, _READ_SIZE),
-    }
-
-
-class _MessageReader:
-    """Cuts a byte stream into MessagePack arrays of at most ``limit`` bytes."""
-
-    __slots__ = ("_backlog", "_failure", "_fed", "_limit", "_start", "_unpacker")
-
-    def __init__(self, limit: int, unpacker: msgpack.Unpacker) -> None:
-        self._limit = limit
-        self._unpacker = unpacker
-        self._backlog = b""  # what came and is not the unpacker's yet
-        self._fed = 0  # bytes that the unpacker got
-        self._start = 0  # where in these the message being read begins
-        self._failure: ProtocolError | None = None
-
-    @property
-    def pending(self) -> bool:
-        """Whether bytes are held that do not make a message yet."""
-        return bool(self._backlog) or self._fed > self._start
-
-    def feed(self, data: bytes) -> None:
-        """Take the next bytes of the stream, in chunks of any size."""
-        self._backlog = self._backlog + data if self._backlog else data
-
-    def _next_message(self) -> tuple[object, ...] | None:
-        if self._failure is not None:
-            raise self._failure
-        try:
-            return self._unpack()
-        except ProtocolError as error:
-            self._failure = error
-            self._backlog = b""
-            raise
-
-    def _unpack(self) -> tuple[object, ...] | None:
-        """Unpack the next message, giving the unpacker no byte beyond the limit of it.
-
-        So the limit holds for the message, not for the chunks that it came in.
-        """
-        while True:
-            # The unpacker goes on where it stopped: a message in many chunks is read once.
-            message = self._try_unpack() if self._fed > self._start else None
-            if message is not None or not self._backlog:
-                return message
-            room = self._limit - (self._fed - self._start)
-            if room <= 0:
-                raise ProtocolError(f"the message is longer than the limit of {self._limit} bytes")
-            piece, self._backlog = self._backlog[:room], self._backlog[room:]
-            self._unpacker.feed(piece)
-            self._fed += len(piece)
-
-    def _try_unpack(self) -> tuple[object, ...] | None:
-        try:
-            message = self._unpacker.unpack()
-        except msgpack.OutOfData:
-            return None
-        # TypeError is a map key that cannot be hashed; the others are ValueErrors too, except
-        # where msgpack's C and Python versions differ.
-        except (ValueError, TypeError, OverflowError, msgpack.UnpackException) as error:
-            raise ProtocolError(f"not MessagePack as this protocol uses it: {error}"[:200]) from error
-        self._start = self._unpacker.tell()
-        if not isinstance(message, tuple):
-            raise ProtocolError("not MessagePack-RPC: expected an array")
-        return message
-
-
-class CallReader(_MessageReader):
+class CallReader(MessageReader):
     """Reads the calls of one connection out of its bytes.
 
     Call ``next_call`` until it gives None after each ``feed``: then no more than ``limit``
@@ -152,15 +70,34 @@ class CallReader(_MessageReader):
     the limit, a response, a notification in another form, since nobody can be told.
     """
 
-    __slots__ = ()
+    __slots__ = ("_kept",)
 
     def __init__(self, limit: int) -> None:
         # Text stays bytes and maps stay lists of pairs: no text is refused as invalid, no
         # key is hashed. The method is the only text that matters here.
         unpacker = msgpack.Unpacker(
-            raw=True, strict_map_key=False, object_pairs_hook=list, **_bounds(limit, _CALL_LENGTH_MAX)
+            raw=True, strict_map_key=False, object_pairs_hook=list, **bounds(limit, _CALL_LENGTH_MAX)
         )
         super().__init__(limit, unpacker)
+        self._kept: Call | None = None
+
+    def take_whole(self, data: bytes) -> Call | None:
+        """Take the next bytes; return the call if they are exactly one.
+
+        The same as ``feed`` and then ``next_call``, which follows if this returns None.
+
+        Raises:
+            ProtocolError: as ``next_call`` does.
+        """
+        was_pending = self.pending
+        self.feed(data)
+        if was_pending:
+            return None
+        call = self.next_call()
+        if call is not None and self.pending:
+            self._kept = call
+            return None
+        return call
 
     def next_call(self) -> Call | None:
         """Return the next call, or None when more bytes are needed.
@@ -170,13 +107,16 @@ class CallReader(_MessageReader):
         Raises:
             ProtocolError: the connection has to end; every later call raises it again.
         """
-        message = self._next_message()
+        if self._kept is not None:
+            call, self._kept = self._kept, None
+            return call
+        message = self.next_message()
         if message is None:
             return None
         try:
             return _call(message)
         except ProtocolError as error:
-            self._failure = error
+            self.failure = error
             raise
 
 
@@ -234,14 +174,14 @@ def _message_id(message: tuple[object, ...]) -> int:
     return message_id
 
 
-class ResponseReader(_MessageReader):
+class ResponseReader(MessageReader):
     """Reads the responses on one connection out of its bytes; bounded like CallReader."""
 
     __slots__ = ()
 
     def __init__(self, limit: int) -> None:
-        bounds = _bounds(limit, _RESPONSE_LENGTH_MAX)
-        super().__init__(limit, msgpack.Unpacker(unicode_errors="surrogateescape", **bounds))
+        unpacker = msgpack.Unpacker(unicode_errors="surrogateescape", **bounds(limit, _RESPONSE_LENGTH_MAX))
+        super().__init__(limit, unpacker)
 
     def next_response(self) -> Response | None:
         """Return the next response, or None when more bytes are needed.
@@ -249,13 +189,13 @@ class ResponseReader(_MessageReader):
         Raises:
             ProtocolError: the connection has to end; every later call raises it again.
         """
-        message = self._next_message()
+        message = self.next_message()
         if message is None:
             return None
         try:
             return _response(message)
         except ProtocolError as error:
-            self._failure = error
+            self.failure = error
             raise
 
 
