@@ -29,13 +29,21 @@ def sandbox() -> Iterator[Sandbox]:
         yield made
 
 
+_IMPATIENT = {
+    "startretries = 5": "startretries = 1",
+    "-m tlsmgr.processes.health": "-m tlsmgr.processes.health --answer 1 --restart 3600",
+}
+
+
 def impatient_checkout(directory: Path) -> Path:
-    """Make a checkout whose supervisord.conf has a worker tried again just once."""
+    """Make a checkout whose supervisord.conf has a worker tried again just once, and soon taken for hung."""
     directory.mkdir()
     (directory / ".venv").symlink_to(CHECKOUT / ".venv")
     text = (CHECKOUT / "supervisord.conf").read_text()
-    assert text.count("startretries = 5") >= len(WORKERS)
-    (directory / "supervisord.conf").write_text(text.replace("startretries = 5", "startretries = 1"))
+    for patient, impatient in _IMPATIENT.items():
+        assert patient in text
+        text = text.replace(patient, impatient)
+    (directory / "supervisord.conf").write_text(text)
     return directory
 
 
@@ -70,6 +78,28 @@ def test_a_killed_worker_is_back_soon(sandbox: Sandbox) -> None:
             wait_for("answer", partial(sandbox.answers, name), seconds=20, evidence=workers.logs)
             assert time.monotonic() - killed < BACK_SECONDS
             assert f"{name} has ended" in workers.logs()
+
+
+def test_a_stopped_worker_is_restarted_once_in_a_while(sandbox: Sandbox) -> None:
+    """One that does not answer is ended, and its successor serves; the same again is put off, and said."""
+    checkout = impatient_checkout(sandbox.root / "checkout")
+    with Workers(sandbox.root / "s", config_directory=sandbox.etc, checkout=checkout) as workers:
+        former = {name: workers.pid(name) for name in WORKERS}
+        os.kill(former["cache-server"], signal.SIGSTOP)
+        wait_for("restart", lambda: not _runs(former["cache-server"]), seconds=30, evidence=workers.logs)
+        wait_for("answer", lambda: _is_answered(sandbox), seconds=20, evidence=workers.logs)
+        assert "cache-server (process" in workers.logs()
+
+        second = workers.pid("cache-server")
+        os.kill(second, signal.SIGSTOP)
+        wait_for(
+            "patience", lambda: "was restarted a short while ago" in workers.logs(), evidence=workers.logs
+        )
+        assert _runs(second)
+        os.kill(second, signal.SIGCONT)
+        wait_for("recovery", lambda: "cache-server answers again" in workers.logs(), evidence=workers.logs)
+        others = [name for name in WORKERS if name != "cache-server"]
+        assert [workers.pid(name) for name in others] == [former[name] for name in others]
 
 
 def test_the_event_listener_is_apart_from_the_workers(sandbox: Sandbox) -> None:

@@ -1,4 +1,4 @@
-"""The event listener: answers supervisord, and tells it at once when a worker has ended.
+"""The event listener: answers supervisord, asks the workers, and wakes supervisord when one has ended.
 
 When a worker dies, supervisord sees its pipes close before the kernel lets it wait for the process,
 and looks for what to start before it waits: each time it sleeps for up to a second. A line in its
@@ -9,48 +9,58 @@ import logging
 import os
 import selectors
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tlsmgr.processes.health.protocol import DONE, READY, Event, EventReader
-from tlsmgr.processes.health.worker_process import WorkerProcess
+from tlsmgr.processes.health.watch import Patience
+from tlsmgr.processes.health.worker import WatchedWorker
 
 _log = logging.getLogger(__name__)
 
+_GROUP = "tlsmgr"
 _CHUNK_BYTES = 65536
-# How often a worker's pid file is looked at while it is not known which process it is.
+_STATE = "PROCESS_STATE_"
+# A worker's process is looked for so often, and for so long after supervisord said something of it.
 _SEARCH_SECONDS = 0.25
-# How often it is looked whether supervisord has waited for a worker that ended, and for how long.
-_REAP_POLL_SECONDS = 0.005
-_REAP_SECONDS = 2.0
+_SEARCH_FOR_SECONDS = 10.0
+# supervisord's ticks come every 5 seconds. When nothing came for so long, we did not run ourselves.
+_TURN_SECONDS = 5.0
+_ABSENCE_SECONDS = 15.0
 
 
 class Listener:
     """Watches over some workers until supervisord ends.
 
     Args:
-        workers: Their names.
-        run_directory: Gives the directory with their pid files, or None while it is not known.
+        names: The workers'.
+        run_directory: Gives the directory with their sockets and pid files, or None while it is not
+            known; called when a worker is about to start, and when its process is looked for.
+        patience: How long to wait before something is done.
         standard_input: The descriptor with supervisord's events.
         standard_output: The descriptor for the answers.
+        supervisord: The process ID of the workers' parent.
     """
 
     def __init__(
         self,
-        workers: tuple[str, ...],
+        names: Sequence[str],
         run_directory: Callable[[], Path | None],
+        patience: Patience,
         *,
-        standard_input: int = 0,
-        standard_output: int = 1,
+        standard_input: int,
+        standard_output: int,
+        supervisord: int,
     ) -> None:
-        self._workers = workers
         self._run_directory = run_directory
+        self._directory: Path | None = None
         self._input = standard_input
         self._output = standard_output
         self._reader = EventReader()
         self._selector = selectors.DefaultSelector()
-        self._processes: dict[str, WorkerProcess] = {}
-        self._supervisord = os.getppid()
+        self._workers = {name: WatchedWorker(name, patience, self._selector, supervisord) for name in names}
+        self._search_until = 0.0
+        self._is_over = False
 
     def listen(self) -> None:
         """Serve until supervisord closes our standard input.
@@ -58,50 +68,70 @@ class Listener:
         Raises:
             ProtocolError: What comes is not of supervisord's protocol.
         """
-        self._selector.register(self._input, selectors.EVENT_READ)
+        self._selector.register(self._input, selectors.EVENT_READ, self._read)
         os.write(self._output, READY)
-        while True:
-            self._search()
-            missing = len(self._processes) < len(self._workers)
-            for key, _ in self._selector.select(_SEARCH_SECONDS if missing else None):
-                if key.data is not None:
-                    self._report_end(key.data)
-                elif not self._read():
-                    return
+        self._expect_processes()
+        before = time.monotonic()
+        while not self._is_over:
+            for key, _ in self._selector.select(self._pause(before)):
+                key.data()
+            before = self._look_after_workers(before)
+        self._selector.close()
 
-    def _read(self) -> bool:
+    def _pause(self, now: float) -> float:
+        everyone = all(worker.is_found for worker in self._workers.values())
+        return _TURN_SECONDS if everyone or now > self._search_until else _SEARCH_SECONDS
+
+    def _look_after_workers(self, before: float) -> float:
+        now = time.monotonic()
+        for worker in self._workers.values():
+            if now - before > _ABSENCE_SECONDS:
+                worker.excuse(now)
+            if self._directory is not None:
+                worker.find(self._directory)
+            worker.judge(now)
+        return now
+
+    def _read(self) -> None:
         data = os.read(self._input, _CHUNK_BYTES)
+        self._is_over = not data
         for event in self._reader.feed(data):
             self._take(event)
             os.write(self._output, DONE + READY)
-        return bool(data)
 
     def _take(self, event: Event) -> None:
-        """Take note of an event."""
-
-    def _search(self) -> None:
-        missing = [name for name in self._workers if name not in self._processes]
-        directory = self._run_directory() if missing else None
-        if directory is None:
+        if event.name.startswith("TICK"):
+            self._ask_all()
             return
-        for name in missing:
-            process = WorkerProcess.find(directory / f"{name}.pid", self._supervisord)
-            if process is not None:
-                self._processes[name] = process
-                self._selector.register(process, selectors.EVENT_READ, name)
+        worker = self._workers.get(event.fields.get("processname", ""))
+        if worker is None or event.fields.get("groupname") != _GROUP:
+            return
+        state = event.name.removeprefix(_STATE)
+        worker.is_stopping = state in ("STOPPING", "STOPPED", "FATAL")
+        _log_state(worker.name, state, event)
+        if state == "STARTING":
+            self._expect_processes()
 
-    def _report_end(self, name: str) -> None:
-        process = self._processes.pop(name)
-        self._selector.unregister(process)
-        _log.info("%s has ended (process %d)", name, process.pid)
-        if not process.is_gone():
-            # That line woke supervisord, which waits for the process now, and sleeps again.
-            self._await_gone(process)
-            _log.info("supervisord has taken note of the end of %s", name)
-        process.close()
+    def _expect_processes(self) -> None:
+        # The worker reads its configuration now as well.
+        self._directory = self._run_directory()
+        self._search_until = time.monotonic() + _SEARCH_FOR_SECONDS
 
-    @staticmethod
-    def _await_gone(process: WorkerProcess) -> None:
-        deadline = time.monotonic() + _REAP_SECONDS
-        while not process.is_gone() and time.monotonic() < deadline:
-            time.sleep(_REAP_POLL_SECONDS)
+    def _ask_all(self) -> None:
+        if self._directory is not None:
+            for worker in self._workers.values():
+                worker.ask(self._directory, time.monotonic())
+
+
+def _log_state(name: str, state: str, event: Event) -> None:
+    pid = event.fields.get("pid")
+    process = f" (process {pid})" if pid else ""
+    _log.info("%s: %s, was %s%s", name, state, event.fields.get("from_state", "unknown"), process)
+    if state == "FATAL":
+        _log.error(
+            "%s fails at each start, and is not started any more; see its log, and then:"
+            " supervisorctl start %s:%s",
+            name,
+            _GROUP,
+            name,
+        )

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -46,6 +47,11 @@ class WorkerProcess:
         except ProcessLookupError:
             return not Path(f"/proc/{self.pid}").exists()
         return False
+
+    def kill(self) -> None:
+        """End it whatever it does, even if it is stopped; nothing happens if it has ended already."""
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._descriptor, signal.SIGKILL)
 
     def close(self) -> None:
         """Let go of the process."""
