@@ -1,0 +1,62 @@
+"""Whether a worker is to be restarted, as a value of what was seen of it. Reads no clock."""
+
+from dataclasses import dataclass
+
+#: However often a worker hangs anew, it is tried again after so long.
+LONGEST_PAUSE_SECONDS = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long is waited before something is done, in seconds.
+
+    ``answer``: for an answer, before a worker counts as hung. ``restart``: from one restart of a
+    worker to the next; twice as long after each that did not bring an answer.
+    """
+
+    answer: float = 30.0
+    restart: float = 60.0
+
+
+class Watch:
+    """What is known of one worker; times are seconds of a monotonic clock."""
+
+    def __init__(self, patience: Patience) -> None:
+        self._patience = patience
+        self._silent_since: float | None = None
+        self._restarted_at: float | None = None
+        self._pause = patience.restart
+
+    def asked(self, now: float) -> None:
+        """It was asked; for as long as no answer comes it is silent from the first question on."""
+        if self._silent_since is None:
+            self._silent_since = now
+
+    def answered(self) -> None:
+        """It answered, or ended a connection, which only a live one does: all is well."""
+        self._silent_since = None
+        self._pause = self._patience.restart
+
+    def began(self) -> None:
+        """Another process has taken its place, which was not asked yet."""
+        self._silent_since = None
+
+    def excuse(self, now: float) -> None:
+        """Count from now on: nobody could have answered in the time before."""
+        if self._silent_since is not None:
+            self._silent_since = now
+
+    def is_hung(self, now: float) -> bool:
+        """Whether it has been silent for too long."""
+        return self._silent_since is not None and now - self._silent_since >= self._patience.answer
+
+    def may_restart(self, now: float) -> bool:
+        """Whether the last restart is long enough ago."""
+        return self._restarted_at is None or now - self._restarted_at >= self._pause
+
+    def restarted(self, now: float) -> None:
+        """It was restarted."""
+        if self._restarted_at is not None:
+            self._pause = min(2 * self._pause, max(LONGEST_PAUSE_SECONDS, self._patience.restart))
+        self._restarted_at = now
+        self._silent_since = None
