@@ -2,9 +2,11 @@
 
 import signal
 import stat
+import subprocess
 
 import pytest
 
+from rehearsal.checkout import CHECKOUT
 from rehearsal.waiting import wait_for
 from tests.scripts.conftest import Run
 from tlsmgr.errors import ExitCode
@@ -55,6 +57,24 @@ def test_supervisorctl_controls_the_group(run: Run) -> None:
     for program in _PROGRAMS:
         # The worker tells syslog instead, where there is one.
         assert started.control("tail", program).returncode == 0
+
+
+def test_a_rolling_restart_keeps_the_sessions(run: Run) -> None:
+    """Without options it is the one of scripts/run that it restarts."""
+    sandbox, started = run()
+    started.wait_until_ready()
+    wait_for("running workers", lambda: started.states() == _RUNNING)
+    with sandbox.client() as client:
+        assert client.update(CacheType.SMTPD, b"id", b"session")
+
+    done = subprocess.run(  # noqa: S603 - our own script
+        [CHECKOUT / "scripts/rolling-restart"], env=sandbox.environment, capture_output=True, check=False
+    )
+
+    assert done.returncode == ExitCode.OK, done.stderr
+    assert started.states() == _RUNNING
+    with sandbox.client() as client:
+        assert client.lookup(CacheType.SMTPD, b"id") == b"session"
 
 
 def test_only_its_owner_may_control_it(run: Run) -> None:

@@ -180,7 +180,7 @@ class CacheServer:
                 for cache_type, cache in self._caches.items()
             },
             seeds=asdict(self._seeds.figures),
-            sealing={"key_refused": self._custody.refused},
+            sealing=self._custody.figures(),
             ticket_keys={"issued": self._ticket_keys.issued},
             connections={"postfix": asdict(postfix.figures), "rpc": asdict(rpc.figures)},
         )

@@ -135,7 +135,7 @@ class PrngServer:
 
     def _stats(self) -> Mapping[str, object]:
         return self._identity.stats(
-            sealing={"key_refused": self._custody.refused}, **asdict(self._keeper.statistics())
+            sealing=self._custody.figures(), **asdict(self._keeper.statistics())
         )
 
 

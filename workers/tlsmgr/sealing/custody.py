@@ -45,6 +45,11 @@ class Custody:
         """How often somebody asked for the keys who is not the other worker."""
         return 0 if self._exchange is None else self._exchange.refused
 
+    def figures(self) -> Mapping[str, object]:
+        """Return what to tell of the keys: whether a restart of this worker loses none, refusals."""
+        is_safe = self._file_keys is not None or (self._exchange is not None and self._exchange.is_shared)
+        return {"key_shared": is_safe, "key_refused": self.refused}
+
     @property
     def outlives_reboot(self) -> bool:
         """Whether what is sealed can be opened after the next boot."""

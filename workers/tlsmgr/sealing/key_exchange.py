@@ -57,6 +57,11 @@ class KeyExchange:
         self._loop = asyncio.get_running_loop()
         self._sharing: asyncio.Task[None] | None = None
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether the other worker was told all keys that we have, when it last answered."""
+        return not self._hand_over.wants_exchange
+
     async def obtain(self) -> None:
         """Get keys from the other worker, or make one; within a second there are some."""
         while not self._hand_over.has_key:
@@ -106,7 +111,7 @@ class KeyExchange:
         sharing = self._sharing
         if sharing is not None:
             await asyncio.wait([sharing], timeout=within)
-        return not self._hand_over.wants_exchange
+        return self.is_shared
 
     def close(self) -> None:
         """Ask no more."""

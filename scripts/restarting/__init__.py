@@ -1,0 +1,1 @@
+"""The restart of the workers, one at a time: for scripts/rolling-restart."""
