@@ -118,6 +118,7 @@ class LayeredStoreMachine(RuleBasedStateMachine):
     def everything_is_told_as_it_is(self) -> None:
         """Also what we had in memory when another process changed it."""
         if hasattr(self, "stack"):
+            self._expect_within_limits()  # also learns what has gone for want of room
             for cache_id in (b"", b"a", b"b", b"c"):
                 self.lookup(cache_id, 250)
 

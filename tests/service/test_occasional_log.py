@@ -21,3 +21,15 @@ def test_a_lasting_trouble_is_told_once_in_a_while(caplog: pytest.LogCaptureFixt
         *("a fails at 0", "b fails at 0", "a fails at 60", "b fails at 60"),
         *("a is well", "a fails anew"),
     ]
+
+
+def test_each_cause_of_a_trouble_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    """A second cause is not kept back for the first one's sake, and both end together."""
+    caplog.set_level(logging.INFO)
+    occasional = OccasionalLog(logging.getLogger("test"), lambda: 0.0)
+    for cause in ("full", "locked", "full", "locked"):
+        occasional.warning("a", "a is %s", cause, cause=cause)
+    occasional.recovered("a", "a is well")
+    occasional.recovered("a", "a is well")
+    occasional.warning("a", "a is full", cause="full")
+    assert caplog.messages == ["a is full", "a is locked", "a is well", "a is full"]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 
 class OccasionalLog:
-    """Logs a warning at most once in ``interval`` seconds for each subject.
+    """Logs a warning at most once in ``interval`` seconds for each subject and cause.
 
     Args:
         log: Where to.
@@ -17,16 +17,26 @@ class OccasionalLog:
         self._log = log
         self._clock = clock
         self._interval = interval
-        self._quiet_until: dict[str, float] = {}
+        self._quiet_until: dict[tuple[str, str], float] = {}
 
-    def warning(self, subject: str, message: str, *arguments: object) -> None:
-        """Log ``message`` unless this subject has been warned about a short while ago."""
+    def warning(self, subject: str, message: str, *arguments: object, cause: str = "") -> None:
+        """Log ``message`` unless this subject has been warned about a short while ago.
+
+        Args:
+            subject: What is in trouble.
+            message: As logging takes it, with its ``arguments``.
+            arguments: See ``message``.
+            cause: Another cause of the same trouble is told at once; there are few.
+        """
         now = self._clock()
-        if now >= self._quiet_until.get(subject, now):
-            self._quiet_until[subject] = now + self._interval
+        if now >= self._quiet_until.get((subject, cause), now):
+            self._quiet_until[subject, cause] = now + self._interval
             self._log.warning(message, *arguments)
 
     def recovered(self, subject: str, message: str, *arguments: object) -> None:
         """Log ``message`` if there was a warning about this subject, and start afresh."""
-        if self._quiet_until.pop(subject, None) is not None:
+        told = [key for key in self._quiet_until if key[0] == subject]
+        for key in told:
+            del self._quiet_until[key]
+        if told:
             self._log.info(message, *arguments)

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tlsmgr.config.caches import CacheSettings
@@ -32,7 +32,8 @@ _NOT_FOUND = LookupReply(status=Status.NOT_DONE)
 _REFUSED = StatusReply(status=Status.FAILED)
 _NOT_SAVED = StatusReply(status=Status.NOT_DONE)
 
-_REOPEN_SECONDS = 5.0
+# Soon, since most causes are gone with a new start, and then less and less often.
+_REOPEN_SECONDS, _LONGEST_REOPEN_SECONDS = 0.1, 5.0
 # Another process that makes or opens the same store has it locked for some milliseconds.
 _BUSY_SECONDS = 0.02
 _UPKEEP_SECONDS = 1.0
@@ -55,7 +56,7 @@ class CacheFigures:
 class SessionCache:
     """Answers requests about one cache.
 
-    A store that cannot be opened is tried again every few seconds; meanwhile only what is in
+    A store that fails is opened anew, at once and then every few seconds; meanwhile only what is in
     memory is found and nothing is saved, but the policy is answered as ever: smtpd asks for it
     once in its life, and would do without a cache for the rest of it.
 
@@ -89,6 +90,7 @@ class SessionCache:
         )
         self._queue: CommitQueue | None = None
         self._next_attempt: asyncio.TimerHandle | None = None
+        self._failures = 0
         self._next_upkeep: asyncio.TimerHandle | None = None
         self._removal: asyncio.Task[str] | None = None
         self.figures = CacheFigures()
@@ -198,8 +200,11 @@ class SessionCache:
 
     def _failed(self, error: StoreError) -> None:
         """Say why, and open the store anew in a while: that also mends one that was removed."""
-        self._trouble.warning("store", "%s; opening it anew every %g s", error, _REOPEN_SECONDS)
-        self._try_again(_REOPEN_SECONDS)
+        cause = str(error)
+        self._trouble.warning("store", "%s; opening it anew until it works", cause, cause=cause)
+        if self._next_attempt is None:
+            self._try_again(min(_REOPEN_SECONDS * 2.0**self._failures, _LONGEST_REOPEN_SECONDS))
+            self._failures = min(self._failures + 1, 10)
 
     def _try_again(self, seconds: float) -> None:
         if self._next_attempt is None and self._open_store is not None:
@@ -223,9 +228,17 @@ class SessionCache:
         except StoreError as error:
             self._failed(error)
         else:
-            self._queue = CommitQueue(self._layers.apply, self._failed)
+            self._queue = CommitQueue(
+                self._apply_in_doubt if self._failures else self._layers.apply, self._failed
+            )
             self._next_upkeep = self._loop.call_later(_UPKEEP_SECONDS, self._keep_up)
-            self._trouble.recovered("store", "the %s session store was opened anew", self._label)
+
+    def _apply_in_doubt(self, changes: Sequence[Change]) -> Sequence[bool]:
+        # To open a store says little: a full disk shows itself when something is to be saved.
+        done = self._layers.apply(changes)
+        self._failures = 0
+        self._trouble.recovered("store", "the %s session store works again", self._label)
+        return done
 
     def _keep_up(self) -> None:
         pause = _UPKEEP_SECONDS

@@ -60,7 +60,8 @@ class Database:
     ) -> None:
         self.directory = str(directory)
         self._saves = saves
-        self._place = _CLOSED
+        self._place = self._parent = _CLOSED
+        self._name = directory.name
         with ExitStack() as undo:
             self.connection = open_database(
                 directory, checkpoints=saves, open_wait=open_wait, boot=boot, clock=clock
@@ -69,6 +70,7 @@ class Database:
             with self.errors("open the directory"):
                 # By descriptor, since in a chroot jail the path leads nowhere.
                 self._place = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                self._parent = os.open(directory.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
                 self._identity = self._found()
                 quarantine.mark_in_use(self._place, saves=saves, boot=boot)
                 self._wal_index = WalIndex(self._place)
@@ -99,11 +101,12 @@ class Database:
             self._close_files()
 
     def _close_files(self) -> None:
-        if self._place != _CLOSED:
-            if hasattr(self, "_wal_index"):
-                self._wal_index.close()
-            os.close(self._place)
-            self._place = _CLOSED
+        if hasattr(self, "_wal_index"):
+            self._wal_index.close()
+            del self._wal_index
+        for descriptor in {self._place, self._parent} - {_CLOSED}:
+            os.close(descriptor)
+        self._place = self._parent = _CLOSED
 
     def _sync(self) -> bool:
         """Have everything on the disk by the time the connection is closed; tell whether it is.
@@ -184,8 +187,8 @@ class Database:
             self._header = header
 
     def _check(self) -> None:
-        self._check_in_place()
         if self._saves:
+            self._check_in_place()
             self._check_log()
         else:
             self.check_undamaged()
@@ -199,13 +202,15 @@ class Database:
             )
 
     def check_undamaged(self) -> None:
-        """Look whether another process found damage, or set the directory aside.
+        """Look whether the database is where it was, and whether another process found damage.
 
         Raises:
-            StoreDamagedError: it is so.
+            StoreDamagedError: another process did, or set the directory aside.
+            StoreError: the database or its directory was removed, moved or replaced.
         """
         if quarantine.is_marked_damaged(self._place):
             raise StoreDamagedError(f"session store {self.directory}: was found damaged and is set aside")
+        self._check_in_place()
 
     def log_backlog(self) -> int:
         """Return how many pages of the log the process that saves has not yet moved."""
@@ -243,11 +248,18 @@ class Database:
         self.connection.execute(f"PRAGMA busy_timeout = {milliseconds}").fetchall()
 
     def _check_in_place(self) -> None:
-        # SQLite goes on with a file that was removed, and what it saves there is lost at the end.
+        # SQLite goes on with a file that was removed or moved, and what it saves there is not
+        # found by the next one that opens the store.
         if self._found() != self._identity:
             raise StoreError(f"session store {self.directory}: {DATABASE_NAME} was replaced by another")
+        if not os.path.samestat(self._found_directory(), os.fstat(self._place)):
+            raise StoreError(f"session store {self.directory}: the directory was replaced by another")
 
     def _found(self) -> tuple[int, int]:
         with self.errors("find the database"):
             found = os.stat(DATABASE_NAME, dir_fd=self._place)
         return found.st_dev, found.st_ino
+
+    def _found_directory(self) -> os.stat_result:
+        with self.errors("find the directory"):
+            return os.stat(self._name, dir_fd=self._parent, follow_symlinks=False)

@@ -1,0 +1,150 @@
+"""A disk that is full, read-only, failing, or has lost the store: answers go on, and then the saving."""
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from rehearsal.running_worker import RunningWorker
+from rehearsal.sandbox import Sandbox
+from tests.system.faults.claims import (
+    check_logged_once,
+    check_recovery,
+    check_what_is_always_answered,
+    found,
+    save,
+    store_directory,
+)
+from tests.system.faults.conftest import Served
+from tests.system.faults.mounts import fill, mounted
+from tests.system.faults.shim import Shim
+
+pytestmark = pytest.mark.system
+
+IDS = [b"id %d" % number for number in range(10)]
+
+
+@contextmanager
+def store_on_its_own_disk(*mount: str) -> Iterator[tuple[Sandbox, RunningWorker, Path]]:
+    """Run a cache server whose store is below a place where something is mounted."""
+    with Sandbox(caches=()) as sandbox:
+        disk = sandbox.data / "disk"
+        disk.mkdir()
+        sandbox.configure(f"smtpd_tls_session_cache_database = diskcache:{disk}/smtpd")
+        with mounted(disk, *(argument.format(disk=disk) for argument in mount)):
+            yield sandbox, sandbox.start("cache-server"), disk
+
+
+def test_full_disk() -> None:
+    """Sessions are found, and not saved until there is space."""
+    with store_on_its_own_disk("-t", "tmpfs", "-o", "size=1m,mode=0700", "none") as (sandbox, worker, disk):
+        assert all(save(sandbox, cache_id) for cache_id in IDS)
+        filler = fill(disk)
+        # Pages that are free in the log and in the database take a little more.
+        refused = [number for number in range(60) if not save(sandbox, b"more %d" % number)]
+        assert refused
+        assert found(sandbox, IDS) == IDS
+        check_what_is_always_answered(sandbox)
+        check_logged_once(worker, "full; free some space")
+        filler.unlink()
+        check_recovery(sandbox, worker)
+        assert found(sandbox, IDS) == IDS
+
+
+def test_no_inode_left() -> None:
+    """A disk that takes no new file is as good as a full one."""
+    mount = ("-t", "tmpfs", "-o", "size=1m,nr_inodes=2,mode=0700", "none")
+    with store_on_its_own_disk(*mount) as (sandbox, worker, _):
+        check_what_is_always_answered(sandbox)
+        assert found(sandbox, IDS) == []
+        assert not save(sandbox, b"before")
+        check_logged_once(worker, "smtpd: cannot")
+
+
+def test_read_only_file_system() -> None:
+    """A store that cannot be written is said to be so, and used once it can."""
+    with Sandbox(caches=("smtpd",)) as sandbox:
+        store = store_directory(sandbox)
+        worker = sandbox.start("cache-server")
+        assert all(save(sandbox, cache_id) for cache_id in IDS)
+        worker.kill()
+        with mounted(store, "-o", "bind,ro", str(store)):
+            worker = sandbox.start("cache-server")
+            check_what_is_always_answered(sandbox)
+            found(sandbox, IDS)
+            assert not save(sandbox, b"before")
+            check_logged_once(worker, "ead-only")
+        check_recovery(sandbox, worker)
+
+
+def test_input_output_errors(tmp_path: Path) -> None:
+    """A disk that answers nothing: what memory has is found, until the store could be opened again."""
+    shim = Shim(tmp_path)
+    with Sandbox(caches=("smtpd",)) as sandbox:
+        worker = sandbox.start("cache-server", **shim.environment)
+        assert all(save(sandbox, cache_id) for cache_id in IDS)
+        shim.use(fails_io=True)
+        assert found(sandbox, IDS) == IDS
+        assert not save(sandbox, b"before")
+        check_what_is_always_answered(sandbox)
+        found(sandbox, [*IDS, b"before", b"unknown"])
+        check_logged_once(worker, "check the disk, its free space and the kernel's log")
+        shim.use()
+        check_recovery(sandbox, worker)
+        assert found(sandbox, IDS) == IDS
+
+
+def test_locked_by_another_process(served: Served) -> None:
+    """Readers do not wait for the lock; a change waits for a second, and is then not saved."""
+    sandbox, worker = served.sandbox, served.cache_server
+    assert all(save(sandbox, cache_id) for cache_id in IDS)
+    database = store_directory(sandbox) / "cache.db"
+    with closing(sqlite3.connect(database, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        assert not save(sandbox, b"before")
+        assert found(sandbox, [*IDS, b"unknown"]) == IDS
+        check_what_is_always_answered(sandbox)
+        check_logged_once(worker, "locked by another")
+        other.execute("ROLLBACK")
+    check_recovery(sandbox, worker)
+    assert found(sandbox, IDS) == IDS
+
+
+@pytest.mark.parametrize("what", ["removed", "renamed"])
+def test_directory_gone(served: Served, what: str) -> None:
+    """A store whose directory is removed or renamed is begun anew."""
+    sandbox, worker = served.sandbox, served.cache_server
+    store = store_directory(sandbox)
+    check_recovery(sandbox, worker)
+    assert all(save(sandbox, cache_id) for cache_id in IDS)
+    other = store.with_name("moved away")
+    store.rename(other)
+    if what == "removed":
+        shutil.rmtree(other)
+    check_what_is_always_answered(sandbox)
+    found(sandbox, IDS)
+    save(sandbox, b"before")
+    check_recovery(sandbox, worker)
+    assert store.is_dir()
+    shutil.rmtree(other, ignore_errors=True)
+
+
+def test_symbolic_link_in_place_of_the_directory(served: Served) -> None:
+    """It is not followed, and said so; once it has gone, a new store is begun."""
+    sandbox, worker = served.sandbox, served.cache_server
+    store = store_directory(sandbox)
+    check_recovery(sandbox, worker)
+    elsewhere = sandbox.root / "elsewhere"
+    store.rename(elsewhere)
+    store.symlink_to(elsewhere)
+    check_what_is_always_answered(sandbox)
+    save(sandbox, b"before")
+    worker.wait_for_log("is a symbolic link; name the directory itself")
+    with closing(sqlite3.connect(elsewhere / "cache.db")) as there:
+        assert there.execute("SELECT count(*) FROM Cache WHERE key = ?", (b"before",)).fetchone() == (0,)
+    store.unlink()
+    check_recovery(sandbox, worker)
+    shutil.rmtree(elsewhere)
