@@ -230,3 +230,27 @@ def test_arbitrary_bytes_are_a_ring_or_a_value_error(packed: bytes) -> None:
     except ValueError:
         return
     assert ring.pack() == packed
+
+
+@given(st.integers(4, 100_000), st.lists(st.integers(0, 2000), max_size=8))
+def test_a_renewed_ring_encrypts_with_a_new_key_and_decrypts_with_the_one_before(
+    timeout: int, steps: list[int]
+) -> None:
+    """At any time, also in the second in which the one before was made."""
+    ring, now, source = TicketKeyRing(), NOW, numbered_bytes()
+    for step in steps:
+        now += step
+        ring, former = ring.encryption_key(now=now, timeout=timeout, random_bytes=source)
+        ring = ring.renewed(now=now, timeout=timeout, random_bytes=source)
+        _, key = ring.encryption_key(now=now, timeout=timeout, random_bytes=source)
+        assert former is not None
+        assert key is not None
+        assert key.name != former.name
+        assert ring.find(former.name, now=now, timeout=timeout) == former
+
+
+def test_a_ring_for_no_tickets_is_not_renewed() -> None:
+    """A timeout of 0 asks for no key at all."""
+    ring = TicketKeyRing()
+
+    assert ring.renewed(now=NOW, timeout=0, random_bytes=numbered_bytes()) is ring

@@ -170,6 +170,21 @@ class TicketKeyRing:
         key = TicketKey.from_material(material, encrypts_until=now + timeout // 2 - 1)
         return ring.rotated(key), key
 
+    def renewed(self, *, now: int, timeout: int, random_bytes: Callable[[int], bytes]) -> "TicketKeyRing":
+        """Return the ring with a new key to encrypt with, made before it is time for it.
+
+        The key that encrypted until now decrypts for as long as it would have; the one before it
+        goes. The arguments are those of ``encryption_key``; with a timeout of 0 nothing changes.
+
+        Raises:
+            ValueError: ``random_bytes`` gave more or fewer.
+        """
+        if timeout <= 0:
+            return self
+        material = random_bytes(KEY_MATERIAL_SIZE)
+        key = TicketKey.from_material(material, encrypts_until=now + timeout // 2 - 1)
+        return TicketKeyRing(current=key, previous=self.current or self.previous)
+
     def revoked(self) -> "TicketKeyRing":
         """Return the ring without any key: no ticket made so far is decrypted by asking us again.
 

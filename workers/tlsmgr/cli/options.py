@@ -1,20 +1,17 @@
 """What the verbs' options have in common."""
 
 import argparse
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from tlsmgr.config.settings import Settings, load_settings
+from tlsmgr.config.standard_directory import configuration_directory
 from tlsmgr.errors import ExitCode
 
 #: What ``add_subparsers`` returns; argparse does not name the type in public.
 Verbs: TypeAlias = "argparse._SubParsersAction[Any]"  # noqa: SLF001 - see above
 CarryOut: TypeAlias = Callable[[argparse.Namespace], ExitCode]
-
-#: Where Postfix looks without MAIL_CONFIG (its compiled-in config_directory).
-POSTFIX_CONFIG_DIRECTORY = "/etc/postfix"
 
 
 def add_verb(verbs: Verbs, name: str, text: str, carry_out: CarryOut) -> argparse.ArgumentParser:
@@ -32,11 +29,6 @@ def add_verb(verbs: Verbs, name: str, text: str, carry_out: CarryOut) -> argpars
     )
     parser.set_defaults(carry_out=carry_out)
     return parser
-
-
-def configuration_directory() -> Path:
-    """Return the configuration directory that the environment names, or Postfix's own."""
-    return Path(os.environ.get("MAIL_CONFIG") or POSTFIX_CONFIG_DIRECTORY)
 
 
 def settings_of(options: argparse.Namespace) -> Settings:

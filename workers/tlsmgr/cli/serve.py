@@ -3,10 +3,11 @@
 import argparse
 from functools import partial
 
-from tlsmgr.cli.options import Verbs, configuration_directory
+from tlsmgr.cli.options import Verbs
 from tlsmgr.cli.workers import WORKERS
 from tlsmgr.config.maincf import parse_override
 from tlsmgr.config.settings import load_settings
+from tlsmgr.config.standard_directory import configuration_directory
 from tlsmgr.errors import ConfigurationError, ExitCode
 
 

@@ -28,7 +28,7 @@ from tlsmgr.service.revocation import revoke
 from tlsmgr.service.seeds import SeedReserve
 from tlsmgr.service.session_cache import SessionCache
 from tlsmgr.service.session_memory import SessionMemory
-from tlsmgr.service.ticket_keys import TicketKeys
+from tlsmgr.service.ticket_keys import TicketKeys, rotation_mark
 from tlsmgr.storage.sessions import SessionStore
 from tlsmgr.transport.peer import PeerCredentials, user_ids
 from tlsmgr.transport.server import SocketServer
@@ -71,11 +71,13 @@ class CacheServer:
             durable=self._custody.outlives_reboot,
         )
         self._use(settings)
+        self._ticket_keys.rotate_if_told(rotation_mark(settings.data_directory))
         answers = Answers(self._caches, self._seeds, self._ticket_keys)
         own_methods = {
             "ping": without_params(self._identity.ping),
             "stats": without_params(self._stats),
             "revoke": without_params(self._revoke),
+            "rotate": without_params(self._ticket_keys.rotate),
         }
         self._answer = answers.answer
         self._methods = RpcMethods(own_methods, self._answer)

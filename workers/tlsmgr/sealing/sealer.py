@@ -35,13 +35,14 @@ MESSAGES_MAX: Final = 1 << 32
 #: Other writers' keys that are kept ready: one costs 10 to 20 us to derive.
 _READERS_MAX: Final = 64
 
-_VERSION: Final = b"\x01"
+#: The first byte of what this module seals.
+FORMAT_VERSION: Final = b"\x01"
 _SALT_SIZE: Final = 16
 _NONCE_RANDOM_SIZE: Final = 8
 _TAG_SIZE: Final = 16
 _COUNTER: Final = struct.Struct(">I")
 _NONCE_SIZE: Final = _COUNTER.size + _NONCE_RANDOM_SIZE
-_SALT_AT: Final = len(_VERSION) + KEY_ID_SIZE
+_SALT_AT: Final = len(FORMAT_VERSION) + KEY_ID_SIZE
 _NONCE_AT: Final = _SALT_AT + _SALT_SIZE
 _CIPHERTEXT_AT: Final = _NONCE_AT + _NONCE_SIZE
 _DERIVATION_LABEL: Final = b"tlsmgr sealing, a writer's key"
@@ -167,7 +168,7 @@ class Sealer:
             OtherKeyError: its key is not among ours, or it was sealed before ``begin_anew``.
             TamperedError: it is not what was sealed with this ``bound_to``.
         """
-        if len(sealed) < OVERHEAD or sealed[:1] != _VERSION:
+        if len(sealed) < OVERHEAD or sealed[:1] != FORMAT_VERSION:
             raise TamperedError("sealed bytes were cut, or are of a form that is not known")
         head = sealed[:_NONCE_AT]
         reader = self._writer if head == self._head else self._reader(head)
@@ -182,7 +183,7 @@ class Sealer:
     def _begin(self) -> None:
         """Become another writer: with a salt, and so a key, that nobody had before."""
         salt = self._random_bytes(_SALT_SIZE)
-        self._head = _VERSION + self._current.id + salt
+        self._head = FORMAT_VERSION + self._current.id + salt
         self._own_heads.add(self._head)
         self._writer = _derived(self._current, salt)
         self._counter = 0
@@ -193,7 +194,7 @@ class Sealer:
         reader = self._readers.get(head)
         if reader is not None:
             return reader
-        key = self._keys.get(head[len(_VERSION) : _SALT_AT])
+        key = self._keys.get(head[len(FORMAT_VERSION) : _SALT_AT])
         if key is None:
             raise OtherKeyError("the key that sealed this is gone")
         return _derived(key, head[_SALT_AT:])

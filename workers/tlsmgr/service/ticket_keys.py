@@ -1,7 +1,8 @@
 """The session ticket keys of this server: in memory, and sealed on disk."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from tlsmgr.errors import Status
 from tlsmgr.messages import TicketKeyReply, TicketKeyRequest
@@ -12,6 +13,11 @@ from tlsmgr.tickets import TicketKeyRing, revocation_delay
 _log = logging.getLogger(__name__)
 
 _NO_KEY = TicketKeyReply(status=Status.NOT_DONE)
+
+
+def rotation_mark(data_directory: Path) -> Path:
+    """Return the file that tells a cache server to rotate its ticket keys when it starts."""
+    return data_directory / "tlsmgr_rotate_ticket_keys"
 
 
 class TicketKeys:
@@ -74,6 +80,28 @@ class TicketKeys:
         """
         self._keep(self._ring.revoked())
         return revocation_delay(timeout=self.timeout, lease=self.lease)
+
+    def rotate(self) -> Mapping[str, object]:
+        """Make a new key to encrypt with; return ``status``, NOT_DONE where there are no tickets.
+
+        Who has a key in use goes on with it until its time, or its lease, is over.
+        """
+        if self.timeout <= 0:
+            return {"status": int(Status.NOT_DONE)}
+        now = int(self._clock())
+        self._keep(self._ring.renewed(now=now, timeout=self.timeout, random_bytes=self._random_bytes))
+        return {"status": int(Status.OK)}
+
+    def rotate_if_told(self, mark: Path) -> None:
+        """Rotate if that was asked for while nobody could do it: if there is ``rotation_mark``."""
+        try:
+            mark.unlink()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            _log.warning("the ticket keys were not rotated: cannot remove %s: %s", mark, error.strerror)
+            return
+        self.rotate()
 
     def close(self) -> None:
         """Close the file."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tlsmgr.config.settings import load_settings
+from tlsmgr.config.standard_directory import configuration_directory
 from tlsmgr.errors import ConfigurationError, ExitCode, TlsmgrError
 from tlsmgr.processes.health.listener import Listener
 from tlsmgr.processes.health.watch import Patience
@@ -52,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     log_to("tlsmgr/health", "mail", to_stderr=True)
     listener = Listener(
         _WORKERS,
-        RunDirectory(Path(os.environ.get("MAIL_CONFIG") or "/etc/postfix")),
+        RunDirectory(configuration_directory()),
         Patience(answer=options.answer, restart=options.restart),
         standard_input=sys.stdin.fileno(),
         standard_output=sys.stdout.fileno(),

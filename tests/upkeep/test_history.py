@@ -1,0 +1,45 @@
+"""The history file: what is kept, and what is made of a bad one."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tlsmgr.errors import HostError
+from tlsmgr.upkeep.history import INTERVAL_SECONDS, KEPT_SECONDS, History, Snapshot, replace_file
+
+
+def test_snapshots_come_back_and_go_with_time(tmp_path: Path) -> None:
+    """None is kept twice in a short time, and none for ever."""
+    history = History(tmp_path)
+    first = Snapshot(time=1000, figures={"a.b": 1.5}, silent=("x",))
+    history.add(first)
+    history.add(Snapshot(time=1000 + INTERVAL_SECONDS - 1, figures={}))
+    later = Snapshot(time=1000 + INTERVAL_SECONDS, figures={"a.b": 2.0})
+    history.add(later)
+    assert history.load() == [first, Snapshot(time=later.time, figures={"a.b": 2.0})]
+    assert [each.time for each in history.load(later.time)] == [later.time]
+
+    history.add(Snapshot(time=later.time + KEPT_SECONDS, figures={}))
+    assert [each.time for each in history.load()] == [later.time, later.time + KEPT_SECONDS]
+
+
+@given(st.text())
+def test_lines_that_are_no_snapshots_are_left_out(
+    tmp_path_factory: pytest.TempPathFactory, text: str
+) -> None:
+    """Whatever somebody has written there."""
+    directory = tmp_path_factory.mktemp("history")
+    (directory / "tlsmgr_history.jsonl").write_text(text, encoding="utf-8", errors="surrogatepass")
+
+    assert isinstance(History(directory).load(), list)
+
+
+def test_a_file_that_cannot_be_written_is_as_before(tmp_path: Path) -> None:
+    """And the error names it."""
+    target = tmp_path / "file"
+    target.mkdir()
+    with pytest.raises(HostError, match=f"cannot write {target}"):
+        replace_file(target, "text", mode=0o600)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -1,0 +1,123 @@
+"""Whether a store is whole, looked at while others use it. Changes nothing.
+
+The rows are read in steps, each a short transaction of its own: a long one would keep the log from
+being moved. SQLite's own check is one statement for each table.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from tlsmgr.errors import StoreError
+from tlsmgr.storage.failures import store_error, whole_number
+from tlsmgr.storage.limits import StoreLimits
+from tlsmgr.storage.quarantine import boot_identity, refuse_distrusted
+from tlsmgr.storage.schema import check_ours
+from tlsmgr.storage.settings import DATABASE_NAME, connection_pragmas
+
+_ROWS_A_STEP = 1000
+# A store is within its limits to this part of them, while it gets below again.
+_LEEWAY = 1.02
+_BUSY_MILLISECONDS = 2000
+_NEXT = "SELECT max(rowid) FROM (SELECT rowid FROM Cache WHERE rowid > ? ORDER BY rowid LIMIT ?)"
+_ODD = """
+    SELECT count(*) FROM Cache WHERE rowid > ?1 AND rowid <= ?2 AND NOT (
+        raw = 1 AND mode = 1 AND filename IS NULL AND size = 0 AND tag IS NULL
+        AND typeof(key) = 'blob' AND typeof(value) = 'blob'
+        AND typeof(store_time) = 'real' AND typeof(expire_time) = 'real')
+"""
+_UNSEALED = """
+    SELECT count(*) FROM Cache WHERE rowid > ?1 AND rowid <= ?2
+        AND (length(value) < ?3 OR substr(value, 1, length(?4)) <> ?4)
+"""
+_COUNTED = "SELECT value FROM Settings WHERE key = 'count'"
+_SIZE = """
+    SELECT (page_count - freelist_count) * page_size
+    FROM pragma_page_count, pragma_freelist_count, pragma_page_size
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedForm:
+    """What every stored session looks like: how it begins, and its size at the least."""
+
+    prefix: bytes
+    size: int
+
+
+def defects(directory: Path, limits: StoreLimits, sealed: SealedForm) -> Iterator[str]:
+    """Yield what is wrong with the store in ``directory``, and what to do about it.
+
+    Args:
+        directory: an absolute path, with a database in it.
+        limits: what the store may hold.
+        sealed: the form of each session.
+
+    Raises:
+        StoreError: the store cannot be read; StoreDamagedError when it is to be set aside.
+    """
+    refuse_distrusted(directory, boot_identity())
+    try:
+        with closing(_connect(directory)) as connection:
+            check_ours(connection)
+            for problem in (
+                *_integrity(connection),
+                *_rows(connection, sealed),
+                *_excess(connection, limits),
+            ):
+                yield f"session store {directory}: {problem}"
+    except sqlite3.Error as cause:
+        raise store_error(str(directory), "verify it", cause) from cause
+
+
+def _connect(directory: Path) -> sqlite3.Connection:
+    path = directory / DATABASE_NAME
+    if not path.exists():
+        raise StoreError(f"session store {directory}: there is no {DATABASE_NAME}; the cache server makes it")
+    # mode=ro could not make the shared index of a log that nobody has open; query_only writes nothing.
+    connection = sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True, isolation_level=None)
+    own = connection_pragmas(checkpoints=False) | {"busy_timeout": _BUSY_MILLISECONDS, "query_only": 1}
+    for name, value in own.items():
+        if name != "journal_mode":
+            connection.execute(f"PRAGMA {name} = {value}").fetchall()
+    return connection
+
+
+def _integrity(connection: sqlite3.Connection) -> Iterator[str]:
+    for table in ("Settings", "Cache"):
+        for (finding,) in connection.execute(f"PRAGMA quick_check('{table}')").fetchmany(3):
+            if finding != "ok":
+                yield f"SQLite finds: {finding}; restart the cache server, which sets a damaged store aside"
+
+
+def _rows(connection: sqlite3.Connection, sealed: SealedForm) -> Iterator[str]:
+    odd = unsealed = 0
+    for first, last in _steps(connection):
+        odd += whole_number(connection.execute(_ODD, (first, last)).fetchall())
+        arguments = (first, last, sealed.size, sealed.prefix)
+        unsealed += whole_number(connection.execute(_UNSEALED, arguments).fetchall())
+    if odd:
+        yield f"{odd} rows were not written by this program; find out who can write there, then remove it"
+    if unsealed:
+        yield f"{unsealed} sessions are not sealed; run: tlsmgr revoke"
+
+
+def _steps(connection: sqlite3.Connection) -> Iterator[tuple[int, int]]:
+    last = -(2**63)  # a planted row may have any number
+    while True:
+        ((following,),) = connection.execute(_NEXT, (last, _ROWS_A_STEP)).fetchall()
+        if following is None:
+            return
+        yield last, following
+        last = following
+
+
+def _excess(connection: sqlite3.Connection, limits: StoreLimits) -> Iterator[str]:
+    held = (("entries", _COUNTED, limits.entries), ("bytes", _SIZE, limits.size))
+    for unit, query, limit in held:
+        number = whole_number(connection.execute(query).fetchall())
+        if limit and number > limit * _LEEWAY:
+            yield f"it holds {number} {unit}, more than the limit of {limit}; is the cache server running?"

@@ -1,0 +1,1 @@
+"""What cron calls: small jobs that say nothing when all is well."""

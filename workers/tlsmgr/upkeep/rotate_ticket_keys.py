@@ -1,0 +1,41 @@
+"""Have a new session ticket key made; tickets of the one before can still be decrypted."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+
+from tlsmgr.config.settings import Settings
+from tlsmgr.errors import HostError
+from tlsmgr.service.ticket_keys import rotation_mark
+from tlsmgr.upkeep.job import Job, call, in_place_of, run
+
+_WORKER = "cache-server"
+
+
+def _carry_out(settings: Settings, _: argparse.Namespace) -> Iterator[str]:
+    with in_place_of(settings, _WORKER) as stopped:
+        if stopped:
+            _leave_mark(settings)
+            return
+    if call(settings, _WORKER, "rotate").get("status") != 0:
+        yield "there are no ticket keys: smtpd_tls_session_cache_timeout is 0"
+
+
+def _leave_mark(settings: Settings) -> None:
+    """Have the cache server do it when it starts: only it can open the keys on disk."""
+    mark = rotation_mark(settings.data_directory)
+    try:
+        mark.touch(mode=0o600)
+    except OSError as error:
+        raise HostError(f"cannot make {mark}: {error.strerror}; check data_directory") from error
+
+
+JOB = Job(
+    name="rotate-ticket-keys",
+    description="Encrypt new session tickets with a new key. The key before it still decrypts, for its"
+    " time. While the cache server is stopped, it is told to do so when it starts.",
+    carry_out=_carry_out,
+)
+
+if __name__ == "__main__":
+    sys.exit(run(JOB))
