@@ -21,18 +21,23 @@ class _Parser(argparse.ArgumentParser):
         self.exit(ExitCode.USAGE, f"{self.prog}: {message}\n")
 
 
+def make_parser() -> argparse.ArgumentParser:
+    """Return what reads the command line; the manual and the completions are made from it as well."""
+    parser = _Parser(prog="tlsmgr", description="TLS session cache, ticket key and PRNG manager.")
+    parser.add_argument("--version", action="version", version=f"tlsmgr {__version__}")
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+    for module in _VERBS:
+        module.add_verbs(verbs)
+    return parser
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Carry out one verb; return the exit code.
 
     Args:
         arguments: What follows the command's name; by default this process's.
     """
-    parser = _Parser(prog="tlsmgr", description="TLS session cache, ticket key and PRNG manager.")
-    parser.add_argument("--version", action="version", version=f"tlsmgr {__version__}")
-    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    for module in _VERBS:
-        module.add_verbs(verbs)
-    options = parser.parse_args(arguments)
+    options = make_parser().parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # main.cf and cache ids may hold bytes that are no UTF-8; they are printed as they are.
