@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import secrets
 import sys
 import tempfile
 import time
@@ -16,6 +17,7 @@ from rehearsal.running_worker import RunningWorker
 from rehearsal.sandbox import Sandbox
 from rehearsal.waiting import NotInTimeError, wait_for
 from sweeping.filling import fill
+from tlsmgr.sealing.keys import SEALING_KEY_SIZE
 
 _DONE = "cache smtpd full cleanup"
 _SWEEP_SECONDS, _SHRUNK_SECONDS, _REST_SECONDS = 600.0, 300.0, 3.0
@@ -57,7 +59,12 @@ def _options() -> argparse.Namespace:
 
 def _measure(options: argparse.Namespace, sandbox: Sandbox, generator: LoadGenerator) -> dict[str, float]:
     store = sandbox.data / "smtpd_scache"
-    fill(store, options.entries)
+    secret = secrets.token_bytes(SEALING_KEY_SIZE)
+    key_file = sandbox.root / "key"
+    key_file.write_text(secret.hex())
+    key_file.chmod(0o600)
+    sandbox.configure(f"tlsmgr_sealing_key_file = {key_file}")
+    fill(store, options.entries, secret)
     sandbox.start("prng-server")
     began = time.monotonic()
     server = sandbox.start("cache-server")
