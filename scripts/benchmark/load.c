@@ -1,7 +1,7 @@
 /*
  * A closed-loop load generator for tlsmgr's sockets.
  *
- *   load SOCKET attributes|rpc CONNECTIONS WARMUP SECONDS KEYS < REQUESTS
+ *   load SOCKET attributes|rpc CONNECTIONS WARMUP SECONDS KEYS RATE < REQUESTS
  *
  * Each connection sends a request, waits for the whole reply, and sends the next one, drawn
  * at random from REQUESTS: a 32-bit length in this machine's byte order and the request's
@@ -11,6 +11,9 @@
  * 16 times "@" in a request stand for an id that no request had before, and 16 times "#" for
  * one of KEYS ids, drawn at random. With SECONDS of 0 a request with "#" is sent KEYS times,
  * with each of the ids.
+ *
+ * With a RATE above 0 so many requests a second are sent, at even distances, by whichever
+ * connection is free; a latency counts from the time at which the request was due.
  *
  * Prints one JSON object: requests, errors (replies with another status than 0), seconds,
  * and latencies in nanoseconds. Anything else that goes wrong ends it with exit code 1.
@@ -49,6 +52,7 @@ struct connection {
     int descriptor;
     int greeted;
     int busy;
+    struct connection *next_free;
     uint64_t sent_at;
     size_t filled;
     char buffer[BUFFER_SIZE];
@@ -60,6 +64,8 @@ static size_t next_request, next_key;
 static uint64_t total; /* what is sent when each request is sent once */
 static uint64_t key_count;
 static int in_order;
+static struct connection *first_free;
+static uint64_t interval, due_at; /* in nanoseconds; 0 for as fast as it goes */
 static int speaks_rpc;
 static uint64_t fresh_id;
 static uint64_t histogram[BUCKETS];
@@ -175,7 +181,7 @@ static struct request *choose(uint64_t *key)
     return one;
 }
 
-static void send_next(struct connection *one)
+static void send_now(struct connection *one, uint64_t counts_from)
 {
     struct request *request;
     uint64_t key;
@@ -190,9 +196,33 @@ static void send_next(struct connection *one)
         write_id(request->known, key * 0x9e3779b97f4a7c15u);
     one->busy = 1;
     one->filled = 0;
-    one->sent_at = now_ns(CLOCK_MONOTONIC);
+    one->sent_at = counts_from;
     if (send(one->descriptor, request->bytes, request->size, MSG_NOSIGNAL) != (ssize_t)request->size)
         fail("send");
+}
+
+/* Send what is due, as far as there are connections that wait for nothing. */
+static void send_due(void)
+{
+    while (first_free != NULL && due_at <= now_ns(CLOCK_MONOTONIC)) {
+        struct connection *one = first_free;
+
+        first_free = one->next_free;
+        send_now(one, due_at);
+        due_at += interval;
+    }
+}
+
+static void send_next(struct connection *one)
+{
+    if (interval == 0) {
+        send_now(one, now_ns(CLOCK_MONOTONIC));
+        return;
+    }
+    one->busy = 0;
+    one->next_free = first_free;
+    first_free = one;
+    send_due();
 }
 
 static void count(const struct connection *one, size_t size)
@@ -249,6 +279,28 @@ static struct connection *connect_to(const char *path, int epoll)
     return one;
 }
 
+/* Wait for answers, and no longer than until the next request is due. */
+static int wait_for_answers(int epoll, struct epoll_event *events, int size)
+{
+    struct timespec timeout = {.tv_sec = SILENCE_SECONDS};
+    uint64_t now = now_ns(CLOCK_MONOTONIC);
+    int is_due_first = interval != 0 && first_free != NULL;
+    int ready;
+
+    if (is_due_first) {
+        uint64_t left = due_at > now ? due_at - now : 0;
+
+        timeout.tv_sec = (time_t)(left / 1000000000u);
+        timeout.tv_nsec = (long)(left % 1000000000u);
+    }
+    ready = epoll_pwait2(epoll, events, size, &timeout, NULL);
+    if (ready == 0 && !is_due_first) {
+        errno = ETIMEDOUT;
+        fail("no answer");
+    }
+    return ready;
+}
+
 static int work_left(uint64_t deadline)
 {
     return in_order ? answered < total : now_ns(CLOCK_MONOTONIC) < deadline;
@@ -261,17 +313,18 @@ int main(int argc, char **argv)
     double seconds;
     int epoll = epoll_create1(0);
 
-    if (argc != 7 || (strcmp(argv[2], "rpc") != 0 && strcmp(argv[2], "attributes") != 0)) {
-        fputs("usage: load SOCKET attributes|rpc CONNECTIONS WARMUP SECONDS KEYS < REQUESTS\n", stderr);
+    if (argc != 8 || (strcmp(argv[2], "rpc") != 0 && strcmp(argv[2], "attributes") != 0)) {
+        fputs("usage: load SOCKET attributes|rpc CONNECTIONS WARMUP SECONDS KEYS RATE < REQUESTS\n", stderr);
         return 64;
     }
     speaks_rpc = strcmp(argv[2], "rpc") == 0;
     seconds = strtod(argv[5], NULL);
     in_order = seconds <= 0;
     key_count = strtoull(argv[6], NULL, 10);
+    interval = strtod(argv[7], NULL) > 0 ? (uint64_t)(1e9 / strtod(argv[7], NULL)) : 0;
     fresh_id = now_ns(CLOCK_REALTIME);
     read_requests();
-    started = now_ns(CLOCK_MONOTONIC);
+    started = due_at = now_ns(CLOCK_MONOTONIC);
     counting_from = started + (uint64_t)(in_order ? 0 : strtod(argv[4], NULL) * 1e9);
     deadline = counting_from + (uint64_t)(seconds * 1e9);
     for (int left = atoi(argv[3]); left > 0; left--) {
@@ -282,14 +335,11 @@ int main(int argc, char **argv)
             send_next(one);
     }
     while (work_left(deadline)) {
-        int ready = epoll_wait(epoll, events, 256, SILENCE_SECONDS * 1000);
+        int ready = wait_for_answers(epoll, events, 256);
 
-        if (ready == 0) {
-            errno = ETIMEDOUT;
-            fail("no answer");
-        }
         for (int i = 0; i < ready; i++)
             on_readable(events[i].data.ptr);
+        send_due();
     }
     seconds = (double)(now_ns(CLOCK_MONOTONIC) - counting_from) / 1e9;
     printf("{\"requests\": %llu, \"errors\": %llu, \"seconds\": %.6f, ", (unsigned long long)answered,

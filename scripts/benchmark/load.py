@@ -82,6 +82,7 @@ class LoadGenerator:
         connections: int,
         seconds: float,
         keys: int = 0,
+        rate: float = 0.0,
     ) -> Measurement:
         """Keep ``connections`` busy for that long, after a tenth as much to warm up.
 
@@ -92,11 +93,14 @@ class LoadGenerator:
             connections: How many there are; each waits for its reply before it asks again.
             seconds: How long is measured.
             keys: How many ids there are of which one takes the place of KNOWN in a request.
+            rate: Requests a second; 0 for as many as are answered. A latency counts from the time
+                at which a request was due, also where it had to wait for a free connection.
 
         Raises:
             LoadError: The run failed, or nothing was answered.
         """
-        run = [str(server), protocol.value, str(connections), str(seconds / 10), str(seconds), str(keys)]
+        times = [str(connections), str(seconds / 10), str(seconds)]
+        run = [str(server), protocol.value, *times, str(keys), str(rate)]
         figures = self._run(run, requests, timeout=seconds + _GRACE_SECONDS)
         if not figures["requests"]:
             raise LoadError(f"{server}: no answer in {seconds} s")
@@ -115,7 +119,7 @@ class LoadGenerator:
         Raises:
             LoadError: One was not answered, or with another status than 0.
         """
-        run = [str(server), Protocol.ATTRIBUTES.value, str(connections), "0", "0", str(keys)]
+        run = [str(server), Protocol.ATTRIBUTES.value, str(connections), "0", "0", str(keys), "0"]
         figures = self._run(run, requests, timeout=_FILL_SECONDS)
         if figures["errors"]:
             raise LoadError(f"{server}: {figures['errors']:.0f} of {figures['requests']:.0f} requests failed")

@@ -51,8 +51,9 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/sweep-at-scale", description=__doc__)
     parser.add_argument("--entries", type=int, default=1_000_000, help="sessions (1000000)")
     parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement (4)")
-    parser.add_argument("--lookups", type=int, default=8, help="connections that look up (8)")
-    parser.add_argument("--updates", type=int, default=2, help="connections that save (2)")
+    parser.add_argument("--lookups", type=float, default=1500.0, help="lookups a second (1500)")
+    parser.add_argument("--updates", type=float, default=300.0, help="updates a second (300)")
+    parser.add_argument("--connections", type=int, default=16, help="for each of both (16)")
     parser.add_argument("--json", type=Path, help="where to write the figures, too")
     return parser.parse_args()
 
@@ -96,12 +97,13 @@ def _rounds(
     known = {workload.name: workload for workload in workloads()}
     while True:
 
-        def run(workload: Workload, connections: int) -> Measurement:
+        def run(workload: Workload, rate: float) -> Measurement:
             return generator.measure(
                 sandbox.postfix_socket,
                 Protocol.ATTRIBUTES,
                 encoded(workload.requests, Protocol.ATTRIBUTES),
-                connections=connections,
+                connections=options.connections,
+                rate=rate,
                 seconds=options.seconds,
                 keys=options.entries // 2,
             )
