@@ -7,13 +7,14 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from tlsmgr.errors import HostError
 from tlsmgr.occasional_log import OccasionalLog
 from tlsmgr.transport.acceptor import Acceptor
 from tlsmgr.transport.connection import Connection, Deadlines, Rules
 from tlsmgr.transport.crowd import Crowd
 from tlsmgr.transport.dialogue import Dialogue
 from tlsmgr.transport.peer import PeerCredentials, peer_credentials
-from tlsmgr.transport.unix_socket import ListeningSocket
+from tlsmgr.transport.unix_socket import ListeningSocket, listen
 
 _log = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ _HOLDING_MAX = 128
 _SHARE_OF_DESCRIPTORS = 3
 # When the process has no descriptor left: of its idle connections this part is closed at a time.
 _CLOSED_IN_SHORTAGE = 64
+_LOOK_SECONDS = 1.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -76,6 +78,7 @@ class SocketServer:
         self._crowd = Crowd()
         self._opening: set[asyncio.Task[None]] = set()
         self._acceptor: Acceptor | None = None
+        self._next_look: asyncio.TimerHandle | None = None
         self._all_closed = asyncio.Event()
         self._is_draining = False
         self._rules = Rules(
@@ -106,12 +109,39 @@ class SocketServer:
         """Begin to accept connections."""
         self._loop = asyncio.get_running_loop()
         self._trouble = OccasionalLog(_log, self._loop.time)
+        self._accept()
+        self._look_later()
+
+    def _accept(self) -> None:
         self._acceptor = Acceptor(self._listener.socket, self._take, self._descriptors_are_short)
         self._acceptor.resume()
+
+    def _look_later(self) -> None:
+        self._next_look = self._loop.call_later(_LOOK_SECONDS, self._look_after_file)
+
+    def _look_after_file(self) -> None:
+        """Make the socket's file anew if somebody removed it: nobody could connect any more."""
+        try:
+            if not self._listener.is_in_place():
+                self._listen_anew()
+        except (HostError, OSError) as error:
+            self._trouble.warning("file", "%s has gone: %s", self._listener.path, error, cause=str(error))
+        self._look_later()
+
+    def _listen_anew(self) -> None:
+        fresh = listen(self._listener.path, mode=self._listener.mode, lock_seconds=0.0)
+        if self._acceptor is not None:
+            self._acceptor.stop()
+        self._listener.remove()
+        self._listener = fresh
+        self._accept()
+        _log.warning("%s had gone: listening there anew", fresh.path)
 
     async def drain(self, deadline: float) -> None:
         """Accept no more, answer every request that was read, and close within ``deadline`` seconds."""
         self._is_draining = True
+        if self._next_look is not None:
+            self._next_look.cancel()
         self._stop_accepting()
         for connection in self._crowd:
             connection.drain()

@@ -31,8 +31,26 @@ class ListeningSocket:
 
     socket: socket.socket
     path: Path
+    mode: int
     identity: tuple[int, int]
     directory: int
+
+    def is_in_place(self) -> bool:
+        """Tell whether clients find the socket: its file was not removed or replaced.
+
+        Raises:
+            OSError: The file cannot be looked at.
+        """
+        try:
+            found = os.stat(self.path.name, dir_fd=self.directory, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        if (found.st_dev, found.st_ino) != self.identity:
+            return False
+        try:
+            return os.path.samestat(self.path.parent.stat(), os.fstat(self.directory))
+        except FileNotFoundError:
+            return True  # as from inside of a chroot jail, from where clients' paths are not seen
 
     def remove(self) -> None:
         """Close the socket, and remove its file unless somebody else's has taken its place.
@@ -155,5 +173,5 @@ def _bind(directory: int, path: Path, mode: int) -> ListeningSocket:
         listener.close()
         raise
     return ListeningSocket(
-        socket=listener, path=path, identity=(found.st_dev, found.st_ino), directory=directory
+        socket=listener, path=path, mode=mode, identity=(found.st_dev, found.st_ino), directory=directory
     )
