@@ -13,6 +13,7 @@ from tlsmgr.config.caches import CacheSettings
 from tlsmgr.config.settings import Settings
 from tlsmgr.messages import CacheType
 from tlsmgr.processes.attribute_dialogue import AttributeDialogue
+from tlsmgr.processes.cache_methods import CacheMethods
 from tlsmgr.processes.identity import Identity
 from tlsmgr.processes.lifecycle import WorkerKind
 from tlsmgr.processes.prng_link import PrngLink
@@ -78,6 +79,7 @@ class CacheServer:
             "stats": without_params(self._stats),
             "revoke": without_params(self._revoke),
             "rotate": without_params(self._ticket_keys.rotate),
+            **CacheMethods(self._caches, self._ticket_keys).by_name,
         }
         self._answer = answers.answer
         self._methods = RpcMethods(own_methods, self._answer)

@@ -1,12 +1,15 @@
 """One cache's sessions: in memory those used last, on disk all of them."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 
 from tlsmgr.errors import StoreBusyError, StoreError
 from tlsmgr.sealing.sealer import HEAD_SIZE
 from tlsmgr.sealing.session_sealer import SessionSealer
+from tlsmgr.service.cache_figures import CacheFigures
 from tlsmgr.service.session_memory import Shelf
 from tlsmgr.storage.limits import NO_LIMITS, Applied, StoreLimits
+from tlsmgr.storage.listing import ListedEntry
 from tlsmgr.storage.sessions import Change, Put, Remove, SessionStore, is_fresh
 
 # 50 us each: so many hold the event loop for less than 2 ms.
@@ -22,6 +25,7 @@ class LayeredStore:
 
     Attributes:
         limits: What the store may hold; may be changed at any time.
+        figures: What is counted here, and by whoever uses this object.
 
     Args:
         shelf: The memory.
@@ -31,6 +35,7 @@ class LayeredStore:
 
     def __init__(self, shelf: Shelf, on_eviction: Callable[[int], None], sealer: SessionSealer) -> None:
         self._sealer = sealer
+        self.figures = CacheFigures()
         self.limits: StoreLimits = NO_LIMITS
         self._shelf = shelf
         self._remembered = shelf.get
@@ -70,7 +75,17 @@ class LayeredStore:
         entry = self._remembered(cache_id)
         if entry is None or entry[3] != epoch:
             return self._read(cache_id, epoch, now, timeout)
-        return entry[0] if is_fresh(entry[1], entry[2], now, timeout) else None
+        stored_at = entry[1]
+        figures = self.figures
+        if not is_fresh(stored_at, entry[2], now, timeout):
+            figures.expired += 1
+            return None
+        figures.hits += 1
+        ages = figures.hit_age  # its observe(), without the call
+        age = now - stored_at
+        ages.counts[bisect_left(ages.bounds, age)] += 1
+        ages.total += age
+        return entry[0]
 
     def apply(self, changes: Sequence[Change]) -> Sequence[bool]:
         """Make all changes in one transaction or none; return for each whether it was done.
@@ -88,9 +103,17 @@ class LayeredStore:
             # Whether they came to be on the disk is for the store to say.
             self._shelf.drop(change.cache_id for change in changes)
             raise
-        self._remember(changes, store.epoch())
+        self._remember(changes, applied.done, store.epoch())
         self._forget_evicted(applied)
         return applied.done
+
+    def entries(self, after: int) -> list[ListedEntry]:
+        """Return a page of what the store has, as ``SessionStore.entries`` does.
+
+        Raises:
+            StoreError: The store cannot be used.
+        """
+        return self._opened().entries(after)
 
     def forget(self) -> None:
         """Have memory forget everything."""
@@ -134,12 +157,14 @@ class LayeredStore:
             raise StoreError("the session store is not open")
         return self._store
 
-    def _remember(self, changes: Sequence[Change], epoch: int) -> None:
-        for change in changes:
+    def _remember(self, changes: Sequence[Change], done: Sequence[bool], epoch: int) -> None:
+        for change, is_done in zip(changes, done, strict=True):
             if isinstance(change, Put):
+                self.figures.stored += 1
                 remembered = (change.session, change.stored_at, change.expires_at, epoch)
                 self._shelf.put(change.cache_id, remembered)
             else:
+                self.figures.removed += is_done
                 self._shelf.drop((change.cache_id,))
 
     def _forget_evicted(self, applied: Applied) -> None:
@@ -148,12 +173,25 @@ class LayeredStore:
             self._on_eviction(len(applied.evicted) - applied.expired)
 
     def _read(self, cache_id: bytes, epoch: int, now: float, timeout: int) -> bytes | None:
-        found = None if self._store is None else self._sealer.opened(cache_id, self._store.find(cache_id))
+        found = self._find(cache_id)
         if found is None or not found.is_fresh(now=now, timeout=timeout):
+            self.figures.expired += found is not None
             self._shelf.drop((cache_id,))
             return None
+        self.figures.hits += 1
+        self.figures.hit_age.observe(now - found.stored_at)
         self._shelf.put(cache_id, (found.session, found.stored_at, found.expires_at, epoch))
         return found.session
+
+    def _find(self, cache_id: bytes) -> StoredSession | None:
+        if self._store is None:
+            self.figures.unavailable += 1
+            return None
+        sealed = self._store.find(cache_id)
+        self.figures.absent += sealed is None
+        found = self._sealer.opened(cache_id, sealed)  # which tells of one that was tampered with
+        self.figures.other_key = self._sealer.of_other_keys
+        return found
 
 
 def _no_epoch() -> int:

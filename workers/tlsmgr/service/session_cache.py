@@ -4,10 +4,9 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from tlsmgr.config.caches import CacheSettings
-from tlsmgr.errors import Status, StoreBusyError, StoreError
+from tlsmgr.errors import Status, StoreBusyError, StoreDamagedError, StoreError
 from tlsmgr.messages import (
     DeleteRequest,
     LookupReply,
@@ -39,18 +38,6 @@ _BUSY_SECONDS = 0.02
 _UPKEEP_SECONDS = 1.0
 _UPKEEP_PAUSE_SECONDS = 0.01
 _REMOVAL_PAUSE_SECONDS = 0.001
-
-
-@dataclass(slots=True)
-class CacheFigures:
-    """What one cache counted since its process began."""
-
-    hits: int = 0
-    misses: int = 0
-    updates: int = 0
-    deletes: int = 0
-    tampered: int = 0  #: entries found that were changed or moved on disk
-    evictions: int = 0  #: entries that went before their time, for want of room
 
 
 class SessionCache:
@@ -93,7 +80,7 @@ class SessionCache:
         self._failures = 0
         self._next_upkeep: asyncio.TimerHandle | None = None
         self._removal: asyncio.Task[str] | None = None
-        self.figures = CacheFigures()
+        self.figures = self._layers.figures
         self.use(settings)
         if open_store is not None:
             self._open(open_store)
@@ -102,6 +89,11 @@ class SessionCache:
     def is_enabled(self) -> bool:
         """Whether the configuration names a database for this cache."""
         return self._open_store is not None
+
+    @property
+    def layers(self) -> LayeredStore:
+        """Its sessions, for who lists or removes them."""
+        return self._layers
 
     def contents(self) -> Mapping[str, int]:
         """Return how many entries the store has, and how many bytes of disk they take."""
@@ -125,18 +117,18 @@ class SessionCache:
     def lookup(self, request: LookupRequest) -> LookupReply:
         """Return the session, if it is there and its time is not over."""
         if self._open_store is None:
+            self.figures.disabled += 1
             return _REFUSED_LOOKUP
         if self._logs_events:
             _log.info("lookup %s session id=%s", self._label, printable(request.cache_id))
         try:
             session = self._layers.lookup(request.cache_id, self._clock(), self._timeout)
         except StoreError as error:
+            self._count_failed_lookup(error)
             self._failed(error)
             session = None
         if session is None:
-            self.figures.misses += 1
             return _NOT_FOUND
-        self.figures.hits += 1
         return LookupReply(status=Status.OK, session=session)
 
     def update(self, request: UpdateRequest) -> StatusReply | asyncio.Future[StatusReply]:
@@ -264,8 +256,15 @@ class SessionCache:
             await asyncio.sleep(_REMOVAL_PAUSE_SECONDS)
         return ""
 
+    def _count_failed_lookup(self, error: StoreError) -> None:
+        if isinstance(error, StoreDamagedError):
+            self.figures.damaged += 1
+        else:
+            self.figures.unavailable += 1
+
     def _was_tampered_with(self) -> None:
         self.figures.tampered += 1
+        self.figures.damaged += 1
         self._trouble.warning(
             "tampering",
             "an entry of the %s session store was changed or moved on disk: taken as not there; %d so far",

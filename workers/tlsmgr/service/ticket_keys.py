@@ -8,6 +8,7 @@ from tlsmgr.errors import Status
 from tlsmgr.messages import TicketKeyReply, TicketKeyRequest
 from tlsmgr.sealing.sealer import Sealer
 from tlsmgr.sealing.ticket_key_file import TicketKeyFile, TicketKeyFileError
+from tlsmgr.service.ticket_key_report import Departure, FormerKeys, describe_keys, explain_key
 from tlsmgr.tickets import TicketKeyRing, revocation_delay
 
 _log = logging.getLogger(__name__)
@@ -54,6 +55,7 @@ class TicketKeys:
         self._file = file
         self._sealer = sealer
         self._durable = durable
+        self._former = FormerKeys()
         self._ring = self._load()
         self.issued = 0
 
@@ -78,7 +80,7 @@ class TicketKeys:
         Returns:
             For how many seconds running smtpd processes may accept old tickets, at the worst.
         """
-        self._keep(self._ring.revoked())
+        self._keep(self._ring.revoked(), Departure.REVOKED)
         return revocation_delay(timeout=self.timeout, lease=self.lease)
 
     def rotate(self) -> Mapping[str, object]:
@@ -103,12 +105,21 @@ class TicketKeys:
             return
         self.rotate()
 
+    def describe(self) -> list[Mapping[str, object]]:
+        """Return all that is no secret of each key: see ``describe_keys``."""
+        return describe_keys(self._ring, now=int(self._clock()), timeout=self.timeout)
+
+    def explain(self, name: bytes) -> Mapping[str, object]:
+        """Return whether a ticket under ``name`` can be decrypted, and why: see ``explain_key``."""
+        return explain_key(name, self._ring, self._former, now=int(self._clock()), timeout=self.timeout)
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()
 
-    def _keep(self, ring: TicketKeyRing) -> None:
+    def _keep(self, ring: TicketKeyRing, why: Departure = Departure.REPLACED) -> None:
         if ring is not self._ring:
+            self._former.note(self._ring, ring, why, int(self._clock()))
             self._ring = ring
             try:
                 self._file.save(ring, self._sealer, durable=self._durable)

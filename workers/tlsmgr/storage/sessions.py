@@ -16,6 +16,7 @@ from tlsmgr.storage.database import Database
 from tlsmgr.storage.entries import Change, Put, Remove, StoredSession, is_fresh
 from tlsmgr.storage.failures import DamageError
 from tlsmgr.storage.limits import NO_LIMITS, Applied, Room, Row, StoreLimits
+from tlsmgr.storage.listing import PAGE_SIZE, ListedEntry, read_page
 from tlsmgr.storage.quarantine import BOOT_ID, boot_identity
 from tlsmgr.storage.rawdisk import RawDisk, RefusedRowError
 
@@ -234,6 +235,13 @@ class SessionStore:
             return self._execute(_PAGE, (after, at_most, head_size)).fetchall()
         except sqlite3.Error as cause:
             raise self._database.failure("go through the sessions", cause) from cause
+
+    def entries(self, after: int, at_most: int = PAGE_SIZE) -> list[ListedEntry]:
+        """Return a page of the entries behind number ``after``, which is 0 at first; see ``read_page``."""
+        try:
+            return read_page(self._execute, after, at_most)
+        except sqlite3.Error as cause:
+            raise self._database.failure("list the sessions", cause) from cause
 
     def log_backlog(self) -> int:
         """Return the pages of the log that were not yet moved into the database.
