@@ -123,7 +123,7 @@ def test_a_disabled_cache_refuses_all_but_the_policy() -> None:
         assert cache.lookup(LOOKUP).status is Status.FAILED
         assert await _status(cache.update(UPDATE)) == StatusReply(status=Status.FAILED)
         assert await _status(cache.delete(DELETE)) == StatusReply(status=Status.FAILED)
-        assert cache.contents() == {"entries": 0, "bytes": 0}
+        assert cache.contents() == {"entries": 0, "bytes": 0, "oldest_age": 0}
         await cache.close()
 
     uvloop.run(run())
@@ -183,13 +183,13 @@ def test_a_lookup_in_a_broken_store_finds_nothing(tmp_path: Path, caplog: pytest
             del cache_id
             raise StoreError("damaged")
 
-        def count(self) -> int:
+        def oldest(self) -> int:
             raise StoreError("damaged")
 
     async def run() -> None:
         cache = _cache(settings(), lambda: Broken(tmp_path / "store"), Clock())
         assert [cache.lookup(LOOKUP) for _ in range(3)] == [MISSED] * 3
-        assert cache.contents() == {"entries": 0, "bytes": 0}
+        assert cache.contents() == {"entries": 0, "bytes": 0, "oldest_age": 0}
         await cache.close()
 
     uvloop.run(run())

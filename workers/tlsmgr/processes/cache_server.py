@@ -179,10 +179,7 @@ class CacheServer:
     def _stats(self) -> Mapping[str, object]:
         postfix, rpc = self._servers
         return self._identity.stats(
-            caches={
-                cache_type.value: {"enabled": cache.is_enabled, **asdict(cache.figures), **cache.contents()}
-                for cache_type, cache in self._caches.items()
-            },
+            caches={cache_type.value: cache.stats() for cache_type, cache in self._caches.items()},
             seeds=asdict(self._seeds.figures),
             sealing=self._custody.figures(),
             ticket_keys={"issued": self._ticket_keys.issued},

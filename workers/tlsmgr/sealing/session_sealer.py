@@ -14,12 +14,16 @@ class SessionSealer:
         cache_type: the cache that the sessions belong to, and that they are bound to.
         sealer: may be shared by all caches of the process.
         on_tampering: is called for each entry that was changed or moved on disk.
+
+    Attributes:
+        of_other_keys: How many entries were met that were sealed with a key that is gone.
     """
 
     def __init__(self, cache_type: CacheType, sealer: Sealer, on_tampering: Callable[[], None]) -> None:
         self._place = session_places(cache_type)
         self._sealer = sealer
         self._on_tampering = on_tampering
+        self.of_other_keys = 0
 
     def sealed(self, changes: Iterable[Change]) -> list[Change]:
         """Return the changes for the store to make: with every session sealed."""
@@ -39,6 +43,7 @@ class SessionSealer:
             self._on_tampering()
             return None
         except OtherKeyError:
+            self.of_other_keys += 1
             return None
         return StoredSession(session=session, stored_at=found.stored_at, expires_at=found.expires_at)
 

@@ -10,7 +10,7 @@ from tlsmgr.service.cache_figures import CacheFigures
 from tlsmgr.service.session_memory import Shelf
 from tlsmgr.storage.limits import NO_LIMITS, Applied, StoreLimits
 from tlsmgr.storage.listing import ListedEntry
-from tlsmgr.storage.sessions import Change, Put, Remove, SessionStore, is_fresh
+from tlsmgr.storage.sessions import Change, Put, Remove, SessionStore, StoredSession, is_fresh
 
 # 50 us each: so many hold the event loop for less than 2 ms.
 _EVICTIONS_PER_STEP = 25

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 
 from tlsmgr.config.caches import CacheSettings
-from tlsmgr.errors import Status, StoreBusyError, StoreDamagedError, StoreError
+from tlsmgr.errors import Status, StoreBusyError, StoreError
 from tlsmgr.messages import (
     DeleteRequest,
     LookupReply,
@@ -96,15 +96,22 @@ class SessionCache:
         return self._layers
 
     def contents(self) -> Mapping[str, int]:
-        """Return how many entries the store has, and how many bytes of disk they take."""
+        """Return the store's entries, its bytes of disk, and the seconds since its oldest was stored."""
         store = self._layers.store
-        if store is None:
-            return {"entries": 0, "bytes": 0}
         try:
-            return {"entries": store.count(), "bytes": store.size()}
+            if store is not None:
+                oldest = store.oldest()
+                age = max(0, int(self._clock()) - oldest) if oldest else 0
+                return {"entries": store.count(), "bytes": store.size(), "oldest_age": age}
         except StoreError as error:
             self._trouble.warning("count", "%s", error)
-            return {"entries": 0, "bytes": 0}
+        return {"entries": 0, "bytes": 0, "oldest_age": 0}
+
+    def stats(self) -> Mapping[str, object]:
+        """Return all there is to tell of this cache, in numbers."""
+        limits = self._layers.limits
+        bounds = {"entry_limit": limits.entries, "size_limit": limits.size, "memory_bytes": self._shelf.used}
+        return {"enabled": self.is_enabled, **self.figures.as_map(), **self.contents(), **bounds}
 
     def use(self, settings: CacheSettings) -> None:
         """Go on with other parameters for the same store."""
@@ -124,7 +131,7 @@ class SessionCache:
         try:
             session = self._layers.lookup(request.cache_id, self._clock(), self._timeout)
         except StoreError as error:
-            self._count_failed_lookup(error)
+            self.figures.count_failed_lookup(error)
             self._failed(error)
             session = None
         if session is None:
@@ -255,12 +262,6 @@ class SessionCache:
                 return str(error)
             await asyncio.sleep(_REMOVAL_PAUSE_SECONDS)
         return ""
-
-    def _count_failed_lookup(self, error: StoreError) -> None:
-        if isinstance(error, StoreDamagedError):
-            self.figures.damaged += 1
-        else:
-            self.figures.unavailable += 1
 
     def _was_tampered_with(self) -> None:
         self.figures.tampered += 1

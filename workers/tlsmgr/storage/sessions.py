@@ -68,6 +68,10 @@ _PAGE = """
 """
 _COUNT_EXPIRED = "SELECT count(*) FROM Cache INDEXED BY Cache_expire_time WHERE expire_time <= ?"
 _COUNT = "SELECT value FROM Settings WHERE key = 'count'"  # kept by diskcache's triggers
+_OLDEST = """
+    SELECT coalesce((SELECT CAST(store_time AS INTEGER) FROM Cache INDEXED BY Cache_expire_time
+                     ORDER BY expire_time LIMIT 1), 0)
+"""
 _SIZE = """
     SELECT (page_count - freelist_count) * page_size
     FROM pragma_page_count, pragma_freelist_count, pragma_page_size
@@ -271,6 +275,10 @@ class SessionStore:
     def size(self) -> int:
         """Return the bytes that the database uses on disk, less its log and its free pages."""
         return self._database.number(_SIZE)
+
+    def oldest(self) -> int:
+        """Return when the entry that expires first was stored, in whole seconds; 0 without entries."""
+        return self._database.number(_OLDEST)
 
     def expired_count(self, now: float) -> int:
         """Return the number of expired entries; reads the index of each, so not for a request."""

@@ -1,0 +1,1 @@
+"""What the workers count: values that are counted into, and the forms that figures are shown in."""
