@@ -53,8 +53,9 @@ class Left:
         """Serve a copy that was damaged before."""
         shutil.copytree(self._original, self.directory)
         damage(self.directory)
-        worker = self.sandbox.start("cache-server")
+        worker = self.sandbox.launch("cache-server")
         try:
+            worker.wait_until_ready()
             yield worker
         finally:
             worker.kill()
@@ -121,6 +122,20 @@ def test_bytes_flipped_at_random(left: Left, flips: int) -> None:
 
     with left.served(spoil) as worker:
         check_as_far_as_it_goes(left, worker, seed)
+
+
+@pytest.mark.parametrize("what", ["name", "SQL", "setting"])
+def test_schema_that_is_no_text(left: Left, what: str) -> None:
+    """Names that are no UTF-8, which the database's own error messages quote."""
+
+    def spoil(directory: Path) -> None:
+        data = (directory / DATABASE).read_bytes()
+        old = {"name": b"Cache_key_raw", "SQL": b"CREATE TABLE Cache", "setting": b"cull_limit"}[what]
+        assert old in data
+        (directory / DATABASE).write_bytes(data.replace(old, b"\xb1" * len(old)))
+
+    with left.served(spoil) as worker:
+        check_new_start(left, worker)
 
 
 def test_truncated(left: Left) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tlsmgr.errors import StoreBusyError, StoreDamagedError, StoreError
 from tlsmgr.storage import quarantine
-from tlsmgr.storage.failures import store_error, whole_number
+from tlsmgr.storage.failures import FAULTS, store_error, whole_number
 from tlsmgr.storage.opening import open_database
 from tlsmgr.storage.settings import DATABASE_NAME
 from tlsmgr.storage.wal_index import WalIndex, commits_between
@@ -140,7 +140,7 @@ class Database:
             self._epoch = next(_EPOCHS)
         return self._epoch
 
-    def failure(self, doing: str, cause: sqlite3.Error | OSError) -> StoreError:
+    def failure(self, doing: str, cause: sqlite3.Error | OSError | UnicodeDecodeError) -> StoreError:
         """Return the error to raise for ``cause``; damage is marked, so that a new start is made."""
         error = store_error(self.directory, doing, cause)
         if isinstance(error, StoreDamagedError) and self._place != _CLOSED:
@@ -152,14 +152,14 @@ class Database:
         """Turn the errors of SQLite and of the operating system into those of ``failure``."""
         try:
             yield
-        except (sqlite3.Error, OSError) as cause:
+        except FAULTS as cause:
             raise self.failure(doing, cause) from cause
 
     def number(self, query: str, *arguments: float) -> int:
         """Return the one number that a query finds."""
         try:
             return whole_number(self.connection.execute(query, arguments).fetchall())
-        except sqlite3.Error as cause:
+        except FAULTS as cause:
             raise self.failure("count sessions", cause) from cause
 
     @contextmanager

@@ -18,6 +18,9 @@ _DAMAGED = {
     sqlite3.SQLITE_CORRUPT: "the database is damaged",
     sqlite3.SQLITE_NOTADB: "cache.db is no database",
     sqlite3.SQLITE_ERROR: "the database is not as this program made it",
+    sqlite3.SQLITE_TOOBIG: "the database is damaged",
+    sqlite3.SQLITE_CONSTRAINT: "the database is damaged",
+    sqlite3.SQLITE_MISMATCH: "the database is damaged",
 }
 _ADVICE = {
     sqlite3.SQLITE_FULL: "the disk or quota is full; free some space",
@@ -27,12 +30,18 @@ _ADVICE = {
 }
 _NO_CODE = -1
 
+#: What SQLite and the operating system raise. A damaged database has names that are no UTF-8, which
+#: Python's sqlite3 cannot even put into an error of its own.
+FAULTS = (sqlite3.Error, OSError, UnicodeDecodeError)
+
 
 class DamageError(sqlite3.DatabaseError):
     """What SQLite takes for good, but this program did not write."""
 
 
-def store_error(directory: str, doing: str, cause: sqlite3.Error | OSError) -> StoreError:
+def store_error(
+    directory: str, doing: str, cause: sqlite3.Error | OSError | UnicodeDecodeError
+) -> StoreError:
     """Return the error to raise for ``cause``; it quotes neither a cache id nor a session.
 
     Args:
@@ -42,6 +51,8 @@ def store_error(directory: str, doing: str, cause: sqlite3.Error | OSError) -> S
     """
     if isinstance(cause, DamageError | RefusedRowError):
         return StoreDamagedError(f"session store {directory}: cannot {doing}: {cause}")
+    if isinstance(cause, UnicodeDecodeError):
+        return StoreDamagedError(f"session store {directory}: cannot {doing}: the database is damaged")
     if isinstance(cause, OSError):
         return StoreError(f"session store {directory}: cannot {doing}: {cause.strerror or cause}")
     # Python's own complaints (a closed connection, the wrong thread) have no code.
@@ -63,7 +74,7 @@ def store_errors(directory: str, doing: str) -> Iterator[None]:
     """Turn the errors of SQLite and of the operating system into those of ``store_error``."""
     try:
         yield
-    except (sqlite3.Error, OSError) as cause:
+    except FAULTS as cause:
         raise store_error(directory, doing, cause) from cause
 
 

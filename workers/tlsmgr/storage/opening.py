@@ -9,6 +9,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from tlsmgr.errors import StoreBusyError, StoreDamagedError
@@ -75,6 +76,8 @@ def _open(directory: Path, *, checkpoints: bool) -> sqlite3.Connection:
     with store_errors(str(directory), "open the database"), ExitStack() as undo:
         connection = sqlite3.connect(path, timeout=0.0, isolation_level=None)
         undo.callback(connection.close)
+        # What is no UTF-8 is not ours, and is told by its being another text.
+        connection.text_factory = partial(str, encoding="utf-8", errors="replace")
         check_ours(connection)
         for name, value in connection_pragmas(checkpoints=checkpoints).items():
             connection.execute(f"PRAGMA {name} = {value}").fetchall()

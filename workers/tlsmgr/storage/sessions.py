@@ -5,7 +5,6 @@ snapshot and waits for no writer, and a change that finds the store locked says 
 Times are seconds since the epoch, and always arguments.
 """
 
-import sqlite3
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
@@ -14,11 +13,11 @@ from typing import Self
 
 from tlsmgr.storage.database import Database
 from tlsmgr.storage.entries import Change, Put, Remove, StoredSession, is_fresh
-from tlsmgr.storage.failures import DamageError
+from tlsmgr.storage.failures import FAULTS, DamageError
 from tlsmgr.storage.limits import NO_LIMITS, Applied, Room, Row, StoreLimits
 from tlsmgr.storage.listing import PAGE_SIZE, ListedEntry, read_page
 from tlsmgr.storage.quarantine import BOOT_ID, boot_identity
-from tlsmgr.storage.rawdisk import RawDisk, RefusedRowError
+from tlsmgr.storage.rawdisk import RawDisk
 
 __all__ = [
     "BACKLOG_TO_MOVE",
@@ -165,7 +164,7 @@ class SessionStore:
         try:
             rows = self._execute(_SELECT, (cache_id,)).fetchall()
             return self._accepted(*rows[0]) if rows else None
-        except (sqlite3.Error, RefusedRowError) as cause:
+        except FAULTS as cause:
             raise self._database.failure("look up a session", cause) from cause
 
     def _accepted(
@@ -237,14 +236,14 @@ class SessionStore:
         """
         try:
             return self._execute(_PAGE, (after, at_most, head_size)).fetchall()
-        except sqlite3.Error as cause:
+        except FAULTS as cause:
             raise self._database.failure("go through the sessions", cause) from cause
 
     def entries(self, after: int, at_most: int = PAGE_SIZE) -> list[ListedEntry]:
         """Return a page of the entries behind number ``after``, which is 0 at first; see ``read_page``."""
         try:
             return read_page(self._execute, after, at_most)
-        except sqlite3.Error as cause:
+        except FAULTS as cause:
             raise self._database.failure("list the sessions", cause) from cause
 
     def log_backlog(self) -> int:
