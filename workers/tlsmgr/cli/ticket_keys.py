@@ -1,0 +1,125 @@
+"""The verbs about session ticket keys: keys, explain. Neither shows a secret."""
+
+import argparse
+import binascii
+import json
+import sys
+import time
+from typing import Any
+
+from tlsmgr.cli.asking import call_for_map
+from tlsmgr.cli.options import Verbs, add_verb, settings_of
+from tlsmgr.cli.terminal import Painter, aligned, clock_time, short_time
+from tlsmgr.client import Client
+from tlsmgr.errors import ExitCode
+from tlsmgr.messages import TICKET_KEY_NAME_SIZE
+
+_TIMEOUT_SECONDS = 5.0
+_STYLES = {"current": "green", "over": "dim"}
+
+
+def add_verbs(verbs: Verbs) -> None:
+    """Add these verbs to the command."""
+    keys = add_verb(verbs, "keys", "List the session ticket keys: name, state, times.", _keys)
+    keys.add_argument("--json", action="store_true", help="print one JSON object a line")
+    explain = add_verb(
+        verbs,
+        "explain",
+        "Say why a session ticket can or cannot be decrypted here, by the name of its key.",
+        _explain,
+    )
+    explain.add_argument(
+        "name",
+        metavar="KEYNAME",
+        type=_key_name,
+        help="32 hexadecimal digits: the first 16 bytes of a ticket; openssl sess_id -text shows them",
+    )
+
+
+def _key_name(text: str) -> bytes:
+    try:
+        name = binascii.unhexlify(text.replace(":", "").replace(" ", ""))
+    except binascii.Error as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not hexadecimal") from error
+    if len(name) != TICKET_KEY_NAME_SIZE:
+        raise argparse.ArgumentTypeError(f"a key's name has {TICKET_KEY_NAME_SIZE} bytes, not {len(name)}")
+    return name
+
+
+def _call(options: argparse.Namespace, method: str, *params: object) -> dict[str, Any]:
+    path = settings_of(options).tlsmgr_run_directory / "cache-server.sock"
+    with Client(path, timeout=_TIMEOUT_SECONDS) as client:
+        return call_for_map(client, method, *params)
+
+
+def _keys(options: argparse.Namespace) -> ExitCode:
+    answer = _call(options, "keys")
+    keys = [{**key, "name": key["name"].hex()} for key in answer["keys"]]
+    if options.json:
+        sys.stdout.write("".join(json.dumps(key) + "\n" for key in keys))
+    elif not keys:
+        sys.stdout.write(_why_none(answer["timeout"]) + "\n")
+    else:
+        _print_table(keys)
+    return ExitCode.OK
+
+
+def _why_none(timeout: int) -> str:
+    if timeout <= 0:
+        return "no ticket keys: smtpd_tls_session_cache_timeout is 0"
+    return "no ticket keys yet: the first smtpd that asks has one made"
+
+
+def _print_table(keys: list[dict[str, Any]]) -> None:
+    now = time.time()
+    rows = [
+        (
+            key["name"],
+            key["state"],
+            *(_until(key[name], now) for name in ("encrypts_until", "decrypts_until")),
+        )
+        for key in keys
+    ]
+    head, *lines = aligned([("NAME", "STATE", "ENCRYPTS", "DECRYPTS"), *rows])
+    painter = Painter(sys.stdout)
+    sys.stdout.write(painter.paint(head, "bold") + "\n")
+    for key, line in zip(keys, lines, strict=True):
+        style = _STYLES.get(key["state"])
+        sys.stdout.write((painter.paint(line, style) if style else line) + "\n")
+
+
+def _until(when: int, now: float) -> str:
+    left = f"{short_time(when - now)} left" if when > now else "over"
+    return f"until {clock_time(when)} ({left})"
+
+
+def _explain(options: argparse.Namespace) -> ExitCode:
+    answer = _call(options, "explain", options.name)
+    sys.stdout.write(f"{'yes' if answer['decrypts'] else 'no'}: {_reason(answer)}\n")
+    return ExitCode.OK if answer["decrypts"] else ExitCode.NOT_DONE
+
+
+def _reason(answer: dict[str, Any]) -> str:
+    times = {name: clock_time(answer[name]) for name in _TIMES if name in answer}
+    return _REASONS[answer["reason"]].format(**times)
+
+
+_TIMES = ("encrypts_until", "decrypts_until", "left_at")
+_REASONS = {
+    "current": "this is the current key. New tickets are encrypted with it until {encrypts_until}, and"
+    " decrypted until {decrypts_until}.",
+    "previous": "this is the key before the current one. Tickets that were encrypted with it are decrypted"
+    " until {decrypts_until}.",
+    "over": "the time of this key was over at {decrypts_until}. The client makes a full handshake and gets"
+    " a new ticket; for tickets that live longer, raise smtpd_tls_session_cache_timeout.",
+    "outlives": "this key was made for a longer smtpd_tls_session_cache_timeout than there is now, or before"
+    " the clock was set back; it is not used any more.",
+    "replaced": "newer keys took its place at {left_at}: there are two at a time, and the older one goes."
+    " Was smtpd_tls_session_cache_timeout lowered, or were the keys rotated by hand?",
+    "revoked": "it was revoked at {left_at} (tlsmgr revoke).",
+    "disabled": "there are no tickets: smtpd_tls_session_cache_timeout is 0.",
+    "unknown": "this cache server has not had a key of this name since it was started. Either the ticket is"
+    " older than both keys; or it is of another host, or of Postfix's own tlsmgr; or the keys were lost"
+    " when all workers were stopped at once without tlsmgr_sealing_key_file; or the name is mistyped"
+    " (tlsmgr keys lists those that there are).",
+}
