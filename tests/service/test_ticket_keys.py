@@ -82,9 +82,9 @@ def test_an_unknown_name_is_not_done(make: Make) -> None:
     """And makes no key; answers with one are counted."""
     keys, source = make()
     assert keys.answer(TicketKeyRequest(name=b"n" * 16)).status is Status.NOT_DONE
-    assert (source.made, keys.issued) == (0, 0)
+    assert (source.made, keys.figures.issued) == (0, 0)
     keys.answer(CURRENT)
-    assert keys.issued == 1
+    assert keys.figures.issued == 1
 
 
 def test_no_key_is_in_a_repr(make: Make) -> None:

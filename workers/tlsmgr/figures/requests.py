@@ -1,7 +1,8 @@
 """Requests of one protocol: how many, how answered, how fast."""
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 from tlsmgr.errors import Status
 from tlsmgr.figures.histogram import LATENCY_BOUNDS, Histogram
@@ -9,6 +10,9 @@ from tlsmgr.figures.histogram import LATENCY_BOUNDS, Histogram
 # One request in so many is timed: to look at the clock twice would take a tenth of a lookup's
 # time. A prime, so that a client that asks the same few things in turn has all of them timed.
 _TIMED_ONE_IN = 17
+
+#: What tells methods apart: a method's name, or the type that its requests have.
+MethodKey: TypeAlias = type | str
 
 
 class RequestFigures:
@@ -29,19 +33,19 @@ class RequestFigures:
 
     __slots__ = ("_clock", "_latencies", "_method_name", "rows", "until_timed")
 
-    def __init__(self, clock: Callable[[], float], method_name: Callable[[Hashable], str] = str) -> None:
+    def __init__(self, clock: Callable[[], float], method_name: Callable[[MethodKey], str]) -> None:
         self._clock = clock
         self._method_name = method_name
-        self.rows: defaultdict[Hashable, list[int]] = defaultdict(_row)
+        self.rows: defaultdict[MethodKey, list[int]] = defaultdict(_row)
         self.until_timed = 1
-        self._latencies: defaultdict[Hashable, Histogram] = defaultdict(_latency)
+        self._latencies: defaultdict[MethodKey, Histogram] = defaultdict(_latency)
 
     def begin_timing(self) -> float:
         """Return the time, and wait for the next request to be timed."""
         self.until_timed = _TIMED_ONE_IN
         return self._clock()
 
-    def timed(self, key: Hashable, begun: float) -> None:
+    def timed(self, key: MethodKey, begun: float) -> None:
         """Take note of how long an answer took."""
         self._latencies[key].observe(self._clock() - begun)
 

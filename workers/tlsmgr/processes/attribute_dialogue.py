@@ -3,8 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 
-from tlsmgr.messages import Request
+from tlsmgr.figures.requests import RequestFigures
+from tlsmgr.messages import Reply, Request
+from tlsmgr.processes.request_names import end_timing, request_figures
 from tlsmgr.service.answers import Answer
 from tlsmgr.transport.dialogue import Deferred, EndOfDialogue
 from tlsmgr.wire import attributes
@@ -19,15 +22,24 @@ class AttributeDialogue:
         limit: Bytes of one request.
         answer: Answers a request.
         announces: Whether the server speaks first, as clients of Postfix 3.6 and later expect.
+        figures: Counts the answers of all connections.
     """
 
     in_order = True
 
-    def __init__(self, limit: int, answer: Callable[[Request], Answer], *, announces: bool) -> None:
+    def __init__(
+        self,
+        limit: int,
+        answer: Callable[[Request], Answer],
+        *,
+        announces: bool,
+        figures: RequestFigures | None = None,
+    ) -> None:
         self.greeting = attributes.ANNOUNCEMENT if announces else b""
         self._reader = attributes.RequestReader(limit)
         self._take_whole = self._reader.take_whole
         self._answer = answer
+        self._figures = figures or request_figures()
         self.feed = self._reader.feed
 
     @property
@@ -54,7 +66,21 @@ class AttributeDialogue:
         return self._answered(request)
 
     def _answered(self, request: Request) -> bytes | Deferred:
+        figures = self._figures
+        figures.until_timed -= 1
+        if not figures.until_timed:
+            return self._timed(request)
         reply = self._answer(request)
         if isinstance(reply, asyncio.Future):
-            return Deferred(reply, attributes.encode_reply)
+            return Deferred(reply, partial(self._encode_late, type(request)))
+        figures.rows[type(request)][reply.status] += 1
         return attributes.encode_reply(reply)
+
+    def _encode_late(self, kind: type[Request], reply: Reply) -> bytes:
+        self._figures.rows[kind][reply.status] += 1
+        return attributes.encode_reply(reply)
+
+    def _timed(self, request: Request) -> bytes | Deferred:
+        begun = self._figures.begin_timing()
+        answer = self._answered(request)
+        return end_timing(self._figures, type(request), begun, answer)

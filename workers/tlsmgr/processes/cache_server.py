@@ -17,6 +17,7 @@ from tlsmgr.processes.cache_methods import CacheMethods
 from tlsmgr.processes.identity import Identity
 from tlsmgr.processes.lifecycle import WorkerKind
 from tlsmgr.processes.prng_link import PrngLink
+from tlsmgr.processes.request_names import request_figures
 from tlsmgr.processes.rpc_dialogue import RpcDialogue, RpcMethods, without_params
 from tlsmgr.processes.stores import store_directories
 from tlsmgr.sealing.custody import Custody
@@ -50,6 +51,7 @@ class CacheServer:
         self._caches: dict[CacheType, SessionCache] = {}
         self._directories: Mapping[CacheType, Path] = {}
         self._servers: list[SocketServer] = []
+        self._requests = {"postfix": request_figures(), "rpc": request_figures()}
         self._retiring: set[asyncio.Task[None]] = set()
 
     def open_privileged(self) -> None:
@@ -82,7 +84,7 @@ class CacheServer:
             **CacheMethods(self._caches, self._ticket_keys).by_name,
         }
         self._answer = answers.answer
-        self._methods = RpcMethods(own_methods, self._answer)
+        self._methods = RpcMethods(own_methods, self._answer, figures=self._requests["rpc"])
         await self._listen(settings)
 
     def reconfigure(self, settings: Settings) -> None:
@@ -167,6 +169,7 @@ class CacheServer:
             self._settings.tlsmgr_request_size_limit,
             self._answer,
             announces=self._settings.tlsmgr_protocol_announcement,
+            figures=self._requests["postfix"],
         )
 
     def _rpc_dialogue(self, peer: PeerCredentials) -> RpcDialogue:
@@ -182,7 +185,8 @@ class CacheServer:
             caches={cache_type.value: cache.stats() for cache_type, cache in self._caches.items()},
             seeds=asdict(self._seeds.figures),
             sealing=self._custody.figures(),
-            ticket_keys={"issued": self._ticket_keys.issued},
+            ticket_keys=self._ticket_keys.figures.as_map(),
+            requests={protocol: figures.as_map() for protocol, figures in self._requests.items()},
             connections={"postfix": asdict(postfix.figures), "rpc": asdict(rpc.figures)},
         )
 

@@ -5,8 +5,10 @@ from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any, TypeAlias
 
-from tlsmgr.errors import ProtocolError, TlsmgrError
-from tlsmgr.messages import MalformedRequest, Request
+from tlsmgr.errors import ProtocolError, Status, TlsmgrError
+from tlsmgr.figures.requests import RequestFigures
+from tlsmgr.messages import MalformedRequest, Reply, Request
+from tlsmgr.processes.request_names import MALFORMED, METHOD_NAMES, UNKNOWN, end_timing, request_figures
 from tlsmgr.service.answers import Answer
 from tlsmgr.transport.dialogue import Deferred
 from tlsmgr.wire import rpc
@@ -36,28 +38,46 @@ class RpcMethods:
         methods: What this worker serves, by name.
         answer: Answers the six requests of the vocabulary; None for a worker that
             serves none of them.
+        figures: Counts the answers of all connections.
     """
 
     def __init__(
-        self, methods: Mapping[str, Method], answer: Callable[[Request], Answer] | None = None
+        self,
+        methods: Mapping[str, Method],
+        answer: Callable[[Request], Answer] | None = None,
+        *,
+        figures: RequestFigures | None = None,
     ) -> None:
         self._methods = methods
         self._answer = answer
+        self.figures = figures or request_figures()
 
     def with_method(self, name: str, method: Method) -> "RpcMethods":
         """Return these methods and one more, for one connection's own."""
-        return RpcMethods({**self._methods, name: method}, self._answer)
+        return RpcMethods({**self._methods, name: method}, self._answer, figures=self.figures)
 
     def respond(self, call: rpc.Call) -> bytes | Deferred:
         """Return the response to a call, encoded; an error response if it cannot be carried out."""
+        figures = self.figures
+        figures.until_timed -= 1
+        if not figures.until_timed:
+            begun = figures.begin_timing()
+            return end_timing(figures, self._name(call), begun, self.respond(call))
         message_id = _NO_ONE_WAITS if call.message_id is None else call.message_id
         try:
             method = self._methods.get(call.method)
             if method is not None:
-                return self._call(message_id, method, call.params)
+                return self._encoded(message_id, call.method, method(call.params))
             return self._ask(message_id, call)
         except TlsmgrError as error:
+            figures.rows[self._name(call)][error.status] += 1
             return rpc.encode_error(message_id, error.status, str(error))
+
+    def _name(self, call: rpc.Call) -> str:
+        """Return the method's name if there is such a method: clients do not name our figures."""
+        name = call.method
+        is_known = name in self._methods or (self._answer is not None and name in METHOD_NAMES)
+        return name if is_known else UNKNOWN
 
     def _ask(self, message_id: int, call: rpc.Call) -> bytes | Deferred:
         if self._answer is None:
@@ -67,21 +87,32 @@ class RpcMethods:
         if isinstance(request, MalformedRequest):
             raise ProtocolError(request.reason)
         if isinstance(reply, asyncio.Future):
-            return Deferred(reply, partial(rpc.encode_reply, message_id))
+            return Deferred(reply, partial(self._encode_late, call.method, message_id))
+        self.figures.rows[call.method][reply.status] += 1
         return rpc.encode_reply(message_id, reply)
 
-    def _call(self, message_id: int, method: Method, params: tuple[object, ...]) -> bytes | Deferred:
-        result = method(params)
+    def _encode_late(self, method: str, message_id: int, reply: Reply) -> bytes:
+        self.figures.rows[method][reply.status] += 1
+        return rpc.encode_reply(message_id, reply)
+
+    def _encoded(
+        self, message_id: int, name: str, result: Result | Coroutine[Any, Any, Result]
+    ) -> bytes | Deferred:
         if isinstance(result, Mapping):
-            return rpc.encode_result(message_id, result)
-        return Deferred(asyncio.ensure_future(_outcome(message_id, result)), bytes)
+            return self._encode_result(message_id, name, result)
+        return Deferred(asyncio.ensure_future(self._outcome(message_id, name, result)), bytes)
 
+    async def _outcome(self, message_id: int, name: str, result: Coroutine[Any, Any, Result]) -> bytes:
+        try:
+            return self._encode_result(message_id, name, await result)
+        except TlsmgrError as error:
+            self.figures.rows[name][error.status] += 1
+            return rpc.encode_error(message_id, error.status, str(error))
 
-async def _outcome(message_id: int, result: Coroutine[Any, Any, Result]) -> bytes:
-    try:
-        return rpc.encode_result(message_id, await result)
-    except TlsmgrError as error:
-        return rpc.encode_error(message_id, error.status, str(error))
+    def _encode_result(self, message_id: int, name: str, result: Result) -> bytes:
+        status = result.get("status", Status.OK)
+        self.figures.rows[name][status if isinstance(status, int) else Status.OK] += 1
+        return rpc.encode_result(message_id, result)
 
 
 def _say_nothing(_: object) -> bytes:
@@ -101,6 +132,7 @@ class RpcDialogue:
 
     def __init__(self, limit: int, methods: RpcMethods) -> None:
         self._reader = rpc.CallReader(limit)
+        self._figures = methods.figures
         self._respond = methods.respond
         self._take_whole = self._reader.take_whole
         self.feed = self._reader.feed
@@ -112,16 +144,27 @@ class RpcDialogue:
 
     def answer_whole(self, data: bytes) -> bytes | Deferred | None:
         """Take what arrived; return the answer if that was exactly one call that has one."""
-        call = self._take_whole(data)
+        try:
+            call = self._take_whole(data)
+        except ProtocolError:
+            self._figures.rows[MALFORMED][Status.FAILED] += 1
+            raise
         return None if call is None else self._answered(call)
 
     def next_answer(self) -> bytes | Deferred | None:
         """Return the next answer; a notification is carried out and has none."""
-        while (call := self._reader.next_call()) is not None:
+        while (call := self._next_call()) is not None:
             answer = self._answered(call)
             if answer is not None:
                 return answer
         return None
+
+    def _next_call(self) -> rpc.Call | None:
+        try:
+            return self._reader.next_call()
+        except ProtocolError:
+            self._figures.rows[MALFORMED][Status.FAILED] += 1
+            raise
 
     def _answered(self, call: rpc.Call) -> bytes | Deferred | None:
         answer = self._respond(call)

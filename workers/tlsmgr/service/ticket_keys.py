@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tlsmgr.errors import Status
@@ -9,7 +10,7 @@ from tlsmgr.messages import TicketKeyReply, TicketKeyRequest
 from tlsmgr.sealing.sealer import Sealer
 from tlsmgr.sealing.ticket_key_file import TicketKeyFile, TicketKeyFileError
 from tlsmgr.service.ticket_key_report import Departure, FormerKeys, describe_keys, explain_key
-from tlsmgr.tickets import TicketKeyRing, revocation_delay
+from tlsmgr.tickets import TicketKey, TicketKeyRing, revocation_delay
 
 _log = logging.getLogger(__name__)
 
@@ -21,6 +22,23 @@ def rotation_mark(data_directory: Path) -> Path:
     return data_directory / "tlsmgr_rotate_ticket_keys"
 
 
+@dataclass(slots=True, kw_only=True)
+class TicketFigures:
+    """How many requests asked for which key, and how many keys were made."""
+
+    issued: int = 0  #: the key to encrypt with
+    current: int = 0  #: the current key by its name: to decrypt
+    previous: int = 0
+    unknown: int = 0  #: a key that there is not, or no longer: its ticket cannot be decrypted
+    made: int = 0
+
+    def as_map(self) -> Mapping[str, object]:
+        """Return all of them, for ``stats``."""
+        requests = asdict(self)
+        made = requests.pop("made")
+        return {"issued": self.issued, "made": made, "requests": requests}
+
+
 class TicketKeys:
     """Answers requests for ticket keys.
 
@@ -30,6 +48,7 @@ class TicketKeys:
     Attributes:
         timeout: ``smtpd_tls_session_cache_timeout`` in seconds; 0 for no tickets.
         lease: ``tlsmgr_ticket_key_lease`` in seconds; 0 for none.
+        figures: What was asked for.
 
     Args:
         clock: The time of day in seconds since 1970.
@@ -57,21 +76,22 @@ class TicketKeys:
         self._durable = durable
         self._former = FormerKeys()
         self._ring = self._load()
-        self.issued = 0
+        self.figures = TicketFigures()
 
     def answer(self, request: TicketKeyRequest) -> TicketKeyReply:
         """Return the key asked for, or NOT_DONE when there is none (any more)."""
         now = int(self._clock())
         if request.name:
             key = self._ring.find(request.name, now=now, timeout=self.timeout)
+            self._count_decryption(key)
         else:
             ring, key = self._ring.encryption_key(
                 now=now, timeout=self.timeout, random_bytes=self._random_bytes
             )
             self._keep(ring)
+            self.figures.issued += key is not None
         if key is None:
             return _NO_KEY
-        self.issued += 1
         return TicketKeyReply(status=Status.OK, key_buffer=key.leased(now, self.lease).pack())
 
     def revoke(self) -> int:
@@ -119,12 +139,22 @@ class TicketKeys:
 
     def _keep(self, ring: TicketKeyRing, why: Departure = Departure.REPLACED) -> None:
         if ring is not self._ring:
+            is_new = ring.current is not None and ring.current is not self._ring.current
+            self.figures.made += is_new
             self._former.note(self._ring, ring, why, int(self._clock()))
             self._ring = ring
             try:
                 self._file.save(ring, self._sealer, durable=self._durable)
             except TicketKeyFileError as error:
                 _log.warning("a restart will begin with new ticket keys: %s", error)
+
+    def _count_decryption(self, key: TicketKey | None) -> None:
+        if key is None:
+            self.figures.unknown += 1
+        elif key is self._ring.current:
+            self.figures.current += 1
+        else:
+            self.figures.previous += 1
 
     def _load(self) -> TicketKeyRing:
         try:
