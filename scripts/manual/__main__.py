@@ -1,4 +1,4 @@
-"""Write docs/man and completions anew; with --check, only tell which are not current."""
+"""Write docs/man, docs/errors.md and completions anew; with --check, only tell which are not current."""
 
 import argparse
 import os
@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from manual.completions import completions
+from manual.messages import errors_page
 from manual.pages import pages
 
 
@@ -14,7 +15,8 @@ def made() -> dict[Path, str]:
     former = os.environ.pop("MAIL_CONFIG", None)
     try:
         parts = ((Path("docs/man"), pages()), (Path("completions"), completions()))
-        return {folder / name: text for folder, files in parts for name, text in files.items()}
+        files = {folder / name: text for folder, texts in parts for name, text in texts.items()}
+        return {**files, Path("docs/errors.md"): errors_page()}
     finally:
         if former is not None:
             os.environ["MAIL_CONFIG"] = former

@@ -13,7 +13,7 @@ from rehearsal.checkout import CHECKOUT
 from tlsmgr.config.parameters import PARAMETERS
 from tlsmgr.errors import ExitCode
 
-_PAGES = sorted(path for path in made() if path.parts[0] == "docs")
+_PAGES = sorted(path for path in made() if path.parts[:2] == ("docs", "man"))
 _BASH = CHECKOUT / "completions" / "tlsmgr.bash"
 _COMPLETE = """\
 source "$1"
@@ -58,6 +58,17 @@ def test_every_parameter_verb_and_exit_code_is_in_the_manual() -> None:
     assert all(f".B {escaped(name)} (" in text["tlsmgr.cf.5"] for name in PARAMETERS)
     assert all(f".B {verb.name}" in text["tlsmgr.1"] for verb in verbs())
     assert all(f"\n.B {code:d}\n" in text["tlsmgr.8"] for code in ExitCode)
+
+
+def test_the_messages_are_in_their_table() -> None:
+    """Raised ones with the exit code of their class, logged ones with their level; none with a defect's."""
+    page = made()[Path("docs/errors.md")]
+
+    assert "cannot open pid file {path}: {strerror} | exit code 71 |" in page
+    assert "mail_owner: unknown user {user name}; name a user of this host | exit code 78 |" in page
+    assert "is locked: this worker runs already | exit code 73 |" in page
+    assert "| log: warning |" in page
+    assert page.count("\n| ") > 100
 
 
 @pytest.mark.parametrize("page", _PAGES, ids=lambda page: page.name)
