@@ -32,7 +32,7 @@ def test_stats_is_a_json_object_a_line(sandbox: Sandbox) -> None:
     sandbox.command("update", "smtpd", "x")
     sandbox.command("lookup", "smtpd", "x")
 
-    done = sandbox.command("stats")
+    done = sandbox.command("stats", "--json")
 
     assert done.returncode == ExitCode.OK
     stats = {figures["name"]: figures for figures in map(json.loads, done.stdout.splitlines())}

@@ -1,7 +1,6 @@
-"""The verbs that speak to the workers themselves: ping, stats, sweep, revoke."""
+"""The verbs that speak to the workers themselves: ping, sweep, revoke."""
 
 import argparse
-import json
 import sys
 
 from tlsmgr.cli.options import Verbs, add_verb, settings_of
@@ -21,8 +20,6 @@ def add_verbs(verbs: Verbs) -> None:
     ping = add_verb(verbs, "ping", "Say whether the workers answer.", _ping)
     ping.add_argument("worker", nargs="*", choices=[*WORKERS, []], metavar="WORKER", default=[])
     ping.add_argument("-q", "--quiet", action="store_true", help="say it with the exit code only")
-    stats = add_verb(verbs, "stats", "Print what the workers counted, as one JSON object a line.", _stats)
-    stats.add_argument("worker", nargs="*", choices=[*WORKERS, []], metavar="WORKER", default=[])
     add_verb(verbs, "sweep", "Remove all expired sessions now.", _sweep)
     add_verb(
         verbs,
@@ -50,13 +47,6 @@ def _ping(options: argparse.Namespace) -> ExitCode:
         if not options.quiet:
             sys.stdout.write(line)
     return outcome
-
-
-def _stats(options: argparse.Namespace) -> ExitCode:
-    for worker in options.worker or WORKERS:
-        figures = _call(options, worker, "stats", _PING_TIMEOUT_SECONDS)
-        sys.stdout.write(json.dumps(figures) + "\n")
-    return ExitCode.OK
 
 
 def _sweep(options: argparse.Namespace) -> ExitCode:

@@ -56,6 +56,7 @@ class KeeperStatistics:
         source_alarms: readings that failed a health test; their bytes count as no entropy.
         exchange_updates: exchanges with the file.
         exchange_failures: tries that failed.
+        exchange_age: seconds since the last exchange; None before the first.
     """
 
     pool: PoolStatistics
@@ -66,6 +67,7 @@ class KeeperStatistics:
     source_alarms: int
     exchange_updates: int
     exchange_failures: int
+    exchange_age: float | None
 
 
 class Keeper:
@@ -104,6 +106,7 @@ class Keeper:
         self._source_state = "none" if source is None else "new"
         self._source_reads = self._source_failures = self._source_alarms = 0
         self._exchange_updates = self._exchange_failures = 0
+        self._exchanged_at: float | None = None
         if source is None:
             self._reseeding.stop()
         if exchange_file is None:
@@ -148,6 +151,7 @@ class Keeper:
             source_alarms=self._source_alarms,
             exchange_updates=self._exchange_updates,
             exchange_failures=self._exchange_failures,
+            exchange_age=None if self._exchanged_at is None else self._clock() - self._exchanged_at,
         )
 
     def set_intervals(self, intervals: Intervals) -> None:
@@ -284,6 +288,7 @@ class Keeper:
             self._exchange_failures += 1
             return error
         self._exchange_updates += 1
+        self._exchanged_at = self._clock()
         return None
 
     def _renew(self, old: bytes) -> bytes:

@@ -123,9 +123,15 @@ class ExpirySweeper:
     def _stats(self) -> Mapping[str, object]:
         return self._identity.stats(
             caches={
-                cache_type.value: {"sweeps": cache.sweeps, "dropped": cache.dropped}
+                cache_type.value: {
+                    "sweeps": cache.sweeps,
+                    "dropped": cache.dropped,
+                    **asdict(cache.figures),
+                }
                 for cache_type, cache in self._caches.items()
-            }
+            },
+            requests={"rpc": self._methods.figures.as_map()},
+            connections={} if self._server is None else {"rpc": asdict(self._server.figures)},
         )
 
 

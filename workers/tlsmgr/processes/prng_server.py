@@ -135,7 +135,10 @@ class PrngServer:
 
     def _stats(self) -> Mapping[str, object]:
         return self._identity.stats(
-            sealing=self._custody.figures(), **asdict(self._keeper.statistics())
+            sealing=self._custody.figures(),
+            requests={"rpc": self._methods.figures.as_map()},
+            connections={} if self._server is None else {"rpc": asdict(self._server.figures)},
+            **asdict(self._keeper.statistics()),
         )
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -36,12 +37,23 @@ class Sweep:
     dropped: int
 
 
+@dataclass(slots=True, kw_only=True)
+class SweepFigures:
+    """How sweeps went since the process began."""
+
+    failures: int = 0  #: sweeps that ended before their end
+    seconds: float = 0.0  #: that the completed ones took
+    kept: int = 0  #: entries that the last one left
+    last_at: float | None = None  #: when that was completed, in seconds since 1970
+
+
 class SweptCache:
     """Removes what has expired from one store, every ``timeout`` seconds and when asked.
 
     Attributes:
         sweeps: How many were completed.
         dropped: How many entries they removed.
+        figures: What else there is to tell of them.
 
     Args:
         label: The cache's name, for the log.
@@ -63,6 +75,7 @@ class SweptCache:
         self._timeout_changed = asyncio.Event()
         self.sweeps = 0
         self.dropped = 0
+        self.figures = SweepFigures()
         self._label = label
         self._open_store = open_store
         self._clock = clock
@@ -90,15 +103,15 @@ class SweptCache:
             StoreError: The store cannot be used.
         """
         async with self._sweeping:
+            begun = time.monotonic()  # the loop's own clock may count in milliseconds
             try:
                 done = await self._remove_all(self._clock())
-            except StoreBusyError:
+            except StoreError as error:
+                self.figures.failures += 1
+                if not isinstance(error, StoreBusyError):
+                    self._forget_store()
                 raise
-            except StoreError:
-                self._forget_store()
-                raise
-        self.sweeps += 1
-        self.dropped += done.dropped
+            self._count(done, time.monotonic() - begun)
         _log.info(
             "cache %s full cleanup: retained=%d dropped=%d entries", self._label, done.retained, done.dropped
         )
@@ -115,6 +128,13 @@ class SweptCache:
                 store.close()
             except StoreError as error:
                 _log.warning("%s", error)
+
+    def _count(self, done: Sweep, seconds: float) -> None:
+        self.sweeps += 1
+        self.dropped += done.dropped
+        self.figures.seconds += seconds
+        self.figures.kept = done.retained
+        self.figures.last_at = self._clock()
 
     async def _remove_all(self, now: float) -> Sweep:
         dropped = 0
