@@ -4,7 +4,7 @@ import os
 import pwd
 import socket
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,8 +38,13 @@ def socket_path(settings: Settings) -> Path:
 
 def all_checks(settings: Settings, postconf: Postconf) -> Iterator[Check]:
     """Carry out every check, and stop after the first that failed."""
-    for check in (_versions, _same_queue, _own_name, _lets_smtpd_in, _answers):
+    for check in POSTFIX_CHECKS.values():
         outcome = check(settings, postconf)
+        yield outcome
+        if not outcome.passed:
+            return
+    for look in SOCKET_CHECKS.values():
+        outcome = look(settings)
         yield outcome
         if not outcome.passed:
             return
@@ -76,8 +81,7 @@ def _same_queue(settings: Settings, postconf: Postconf) -> Check:
     return Check(passed=True, text=f"both use queue_directory {theirs}")
 
 
-def _own_name(settings: Settings, postconf: Postconf) -> Check:
-    del postconf  # the name is in our own configuration
+def _own_name(settings: Settings) -> Check:
     name = settings.tlsmgr_service_name
     if name == "tlsmgr":
         return Check(
@@ -88,8 +92,7 @@ def _own_name(settings: Settings, postconf: Postconf) -> Check:
     return Check(passed=True, text=f"our socket has a name of its own, {name}")
 
 
-def _lets_smtpd_in(settings: Settings, postconf: Postconf) -> Check:
-    del postconf  # the file system tells
+def _lets_smtpd_in(settings: Settings) -> Check:
     path = socket_path(settings)
     try:
         owner = pwd.getpwnam(settings.mail_owner)
@@ -100,7 +103,10 @@ def _lets_smtpd_in(settings: Settings, postconf: Postconf) -> Check:
         return Check(passed=False, text=f"{path} is no socket; move it away and restart cache-server")
     for status, bit, what in ((folder, stat.S_IXUSR, path.parent), (found, stat.S_IWUSR, path)):
         if not _grants(status, owner, bit):
-            return Check(passed=False, text=f"{what}: owner and mode do not let {settings.mail_owner} in")
+            return Check(
+                passed=False,
+                text=f"{what}: owner and mode do not let {settings.mail_owner} in; chown and chmod it",
+            )
     return Check(passed=True, text=f"{path}: owner and mode let {settings.mail_owner} in")
 
 
@@ -112,8 +118,7 @@ def _grants(status: os.stat_result, user: pwd.struct_passwd, owner_bit: int) -> 
     return bool(status.st_mode & owner_bit >> 6)
 
 
-def _answers(settings: Settings, postconf: Postconf) -> Check:
-    del postconf  # the socket tells
+def _answers(settings: Settings) -> Check:
     path = socket_path(settings)
     try:
         reply = _ask_policy(path, announces=settings.tlsmgr_protocol_announcement)
@@ -142,3 +147,16 @@ def _receive(client: socket.socket, reader: ReplyReader) -> None:
     if not data:
         raise HostError("it ended the connection")
     reader.feed(data)
+
+
+#: What Postfix must be like, each check under a name of its own.
+POSTFIX_CHECKS: Mapping[str, Callable[[Settings, Postconf], Check]] = {
+    "Postfix version": _versions,
+    "queue directory": _same_queue,
+}
+#: What our socket must be like, in the order in which one failing makes the next ones idle.
+SOCKET_CHECKS: Mapping[str, Callable[[Settings], Check]] = {
+    "socket name": _own_name,
+    "socket access": _lets_smtpd_in,
+    "socket answer": _answers,
+}

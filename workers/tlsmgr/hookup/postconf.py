@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 from tlsmgr.errors import HostError
@@ -34,6 +35,24 @@ class Postconf:
         line = self._run("-n", name).strip()
         _, equals, value = line.partition("=")
         return value.strip() if equals else None
+
+    def values(self, names: Iterable[str]) -> dict[str, str]:
+        """Return the expanded values of those parameters that this Postfix knows, by name."""
+        pairs = (line.partition("=") for line in self._run("-x", *names).splitlines())
+        return {name.strip(): value.strip() for name, _, value in pairs}
+
+    def services(self) -> list[list[str]]:
+        """Return the entries of master.cf, each with its eight fields and the command's arguments."""
+        return [line.split() for line in self._run("-M").splitlines()]
+
+    def overrides(self) -> list[tuple[str, str, str]]:
+        """Return what master.cf overrides with ``-o``: service/type, name, unexpanded value."""
+        found = []
+        for line in self._run("-P").splitlines():
+            where, _, value = line.partition("=")
+            service, _, name = where.strip().rpartition("/")
+            found.append((service, name, value.strip()))
+        return found
 
     def set(self, name: str, value: str) -> None:
         """Set a parameter in main.cf."""

@@ -8,7 +8,7 @@ from tlsmgr.config.parameters import database_name
 from tlsmgr.config.settings import Settings
 from tlsmgr.errors import ConfigurationError
 from tlsmgr.messages import CacheType
-from tlsmgr.storage.location import place_database
+from tlsmgr.storage.location import Placement, place_database
 from tlsmgr.transport.peer import user_id
 
 _log = logging.getLogger(__name__)
@@ -23,8 +23,21 @@ def store_directories(settings: Settings) -> Mapping[CacheType, Path]:
     Raises:
         ConfigurationError: Two caches came to have one directory.
     """
+    placed = placements(settings)
+    for placement in placed.values():
+        for warning in placement.warnings:
+            _log.warning("%s", warning)
+    return {cache_type: placement.path for cache_type, placement in placed.items()}
+
+
+def placements(settings: Settings) -> Mapping[CacheType, Placement]:
+    """Return where each cache that is enabled is, with the warnings that this gives rise to.
+
+    Raises:
+        ConfigurationError: Two caches came to have one directory.
+    """
     owner_uid = user_id(settings.mail_owner)
-    directories: dict[CacheType, Path] = {}
+    placed: dict[CacheType, Placement] = {}
     for cache_type, cache in settings.caches.items():
         if cache.database is None:
             continue
@@ -35,13 +48,11 @@ def store_directories(settings: Settings) -> Mapping[CacheType, Path]:
             mail_owner=settings.mail_owner,
             name=getattr(settings, database_name(cache_type)),
         )
-        for warning in placement.warnings:
-            _log.warning("%s", warning)
-        for other, taken in directories.items():
-            if taken == placement.path:
+        for other, taken in placed.items():
+            if taken.path == placement.path:
                 raise ConfigurationError(
-                    f"do not use the same TLS cache directory {taken} for {other.value} and"
+                    f"do not use the same TLS cache directory {taken.path} for {other.value} and"
                     f" {cache_type.value}"
                 )
-        directories[cache_type] = placement.path
-    return directories
+        placed[cache_type] = placement
+    return placed

@@ -1,0 +1,36 @@
+"""All checks, in the order of the report."""
+
+from collections.abc import Iterator
+
+from tlsmgr.doctor import file_checks, postfix_checks, worker_checks
+from tlsmgr.doctor.findings import Finding, failed
+from tlsmgr.doctor.surroundings import Check, Surroundings
+from tlsmgr.errors import TlsmgrError
+
+_CHECKS: tuple[Check, ...] = (
+    worker_checks.answering,
+    worker_checks.versions,
+    worker_checks.randomness,
+    worker_checks.limits,
+    file_checks.users,
+    file_checks.directories,
+    file_checks.stores,
+    file_checks.leftovers,
+    file_checks.disks,
+    file_checks.clock,
+    postfix_checks.sockets,
+    postfix_checks.hookup,
+    postfix_checks.service_name,
+    postfix_checks.parameters,
+    postfix_checks.verbosity,
+)
+
+
+def examine(host: Surroundings) -> Iterator[Finding]:
+    """Carry out every check; one that cannot be carried out is a finding too."""
+    for check in _CHECKS:
+        try:
+            yield from check(host)
+        except TlsmgrError as error:
+            name = check.__name__.replace("_", " ")
+            yield failed(name, f"could not be looked at: {error}", "mend that first, then look again")
