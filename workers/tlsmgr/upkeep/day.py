@@ -10,11 +10,21 @@ CACHES = ("smtpd", "smtp", "lmtp")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One line of the report: a name, the day's total in words, and a value for each part of the day."""
+    """One line of the report: a name, the day's total in words, and a value for each part of the day.
+
+    ``top`` is what a plot's full height means; 0 for the largest of the values.
+    """
 
     name: str
     total: str
     values: Sequence[float]
+    top: float = 0.0
+
+    @property
+    def shares(self) -> list[float]:
+        """Each value as a part of the plot's height, 0 to 1."""
+        top = self.top or max(self.values, default=0.0) or 1.0
+        return [value / top for value in self.values]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +69,8 @@ def _cache_lines(table: "_Table", cache: str) -> list[Line]:
             total=f"{asked:.0f}",
             values=[hit + miss for hit, miss in zip(hits, misses, strict=True)],
         ),
-        Line(name=f"{cache} hit rate", total=shown, values=rates),
-        table.sum(f"{cache} sessions saved", f"{prefix}.updates"),
+        Line(name=f"{cache} hit rate", total=shown, values=rates, top=100.0),
+        table.sum(f"{cache} sessions saved", f"{prefix}.stored"),
         table.last(f"{cache} entries", f"{prefix}.entries"),
         table.last(f"{cache} bytes", f"{prefix}.bytes"),
     ]

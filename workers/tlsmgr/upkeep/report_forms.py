@@ -7,14 +7,15 @@ from html import escape
 from tlsmgr.upkeep.day import Day, Line
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
-_WIDTH, _HEIGHT = 288, 36
+_WIDTH, _HEIGHT = 384, 24
 _PAGE = """\
 <!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <style>
 body {{ font: 15px/1.4 sans-serif; margin: 2em auto; max-width: 50em; padding: 0 1em; color: #222 }}
+h1 {{ font-size: 1.3em }} svg {{ display: block }}
 table {{ border-collapse: collapse; width: 100% }}
-td, th {{ padding: .3em .6em; border-bottom: 1px solid #ddd; text-align: left }}
+td, th {{ padding: .25em .6em; border-bottom: 1px solid #ddd; text-align: left }}
 td.n {{ text-align: right; font-variant-numeric: tabular-nums }}
 rect {{ fill: #2b6cb0 }} p.bad {{ color: #b00020 }}
 @media (prefers-color-scheme: dark) {{ body {{ background: #181818; color: #ddd }} rect {{ fill: #63b3ed }} }}
@@ -31,7 +32,7 @@ def as_text(day: Day, host: str) -> str:
     name_width = max(len(line.name) for line in day.lines)
     total_width = max(len(line.total) for line in day.lines)
     lines = [
-        f"{line.name:<{name_width}}  {line.total:>{total_width}}  |{_bar(line.values)}|" for line in day.lines
+        f"{line.name:<{name_width}}  {line.total:>{total_width}}  |{_bar(line.shares)}|" for line in day.lines
     ]
     return "\n".join([f"{_title(day, host)}", "", *lines, *_silent(day), ""])
 
@@ -63,20 +64,18 @@ def _silent(day: Day) -> list[str]:
     return [f"{worker} does not answer now; see: tlsmgr ping" for worker in day.silent]
 
 
-def _bar(values: Sequence[float]) -> str:
-    top = max(values, default=0) or 1
+def _bar(shares: Sequence[float]) -> str:
     last = len(_BLOCKS) - 1
-    return "".join(_BLOCKS[0 if value <= 0 else max(1, round(value / top * last))] for value in values)
+    return "".join(_BLOCKS[0 if share <= 0 else max(1, round(share * last))] for share in shares)
 
 
 def _plot(line: Line) -> str:
-    top = max(line.values, default=0) or 1
-    width = _WIDTH / max(1, len(line.values))
+    width = _WIDTH / max(1, len(line.shares))
     bars = "".join(
-        f'<rect x="{place * width:.1f}" y="{_HEIGHT - value / top * _HEIGHT:.1f}"'
-        f' width="{width - 1:.1f}" height="{value / top * _HEIGHT:.1f}"/>'
-        for place, value in enumerate(line.values)
-        if value > 0
+        f'<rect x="{place * width:.1f}" y="{_HEIGHT * (1 - share):.1f}"'
+        f' width="{width - 1:.1f}" height="{_HEIGHT * share:.1f}"/>'
+        for place, share in enumerate(line.shares)
+        if share > 0
     )
     return (
         f'<svg width="{_WIDTH}" height="{_HEIGHT}" role="img" aria-label="{escape(line.name)}">{bars}</svg>'
