@@ -29,6 +29,7 @@ _KINDS = {
     Kind.BOOLEAN: "yes or no",
     Kind.LOGLEVEL: "0 to 4, or the names of what to log",
     Kind.USERS: "user names, separated by commas or spaces",
+    Kind.ADDRESS: "address:port, the address in numbers; without one it is 127.0.0.1",
 }
 _PROCESSES = (
     ("prng-server", "Owns the random number generator, its entropy source and the exchange file."),

@@ -45,6 +45,8 @@ POSTFIX_DEFAULTS = {
 OWN_DEFAULTS = {
     "tlsmgr_authorized_users": "root, $mail_owner",
     "tlsmgr_client_connection_limit": "4000",
+    "tlsmgr_memory_cache_size": "67108864",
+    "tlsmgr_metrics_address": "",
     "tlsmgr_protocol_announcement": "yes",
     "tlsmgr_request_size_limit": "65536",
     "tlsmgr_run_directory": "${data_directory}/run",

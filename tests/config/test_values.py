@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tlsmgr.config.parameters import PARAMETERS
-from tlsmgr.config.values import BadValueError, TlsLogLevel, Value, convert
+from tlsmgr.config.values import BadValueError, NetworkAddress, TlsLogLevel, Value, convert
 
 TIMEOUT = "smtpd_tls_session_cache_timeout"
+METRICS = "tlsmgr_metrics_address"
 
 
 @pytest.mark.parametrize(
@@ -38,6 +39,10 @@ TIMEOUT = "smtpd_tls_session_cache_timeout"
         ("data_directory", "x", Path("x")),
         ("syslog_facility", "local7", "local7"),
         ("tls_random_source", "", ""),
+        (METRICS, "", None),
+        (METRICS, ":9199", NetworkAddress(host="127.0.0.1", port=9199)),
+        (METRICS, "192.0.2.1:65535", NetworkAddress(host="192.0.2.1", port=65535)),
+        (METRICS, "[::1]:1", NetworkAddress(host="::1", port=1)),
     ],
 )
 def test_a_value_has_the_type_of_its_parameter(name: str, text: str, value: Value) -> None:
@@ -74,6 +79,14 @@ def test_a_value_has_the_type_of_its_parameter(name: str, text: str, value: Valu
         ("mail_owner", "", "expected a text that is not empty"),
         ("data_directory", "", "expected a text that is not empty"),
         ("syslog_facility", "LOCAL0", "expected one of auth, "),
+        *(
+            (METRICS, text, "expected :port, address:port or [address]:port")
+            for text in ("9199", ":0", ":65536", ":", "::1:9199", "[::1]", "127.0.0.1", "[]:1", ":9199 ", ":\u0663")
+        ),
+        *(
+            (METRICS, text, "expected an IP address in numbers")
+            for text in ("localhost:9199", "[localhost]:9199", "127.1:1", "*:9199")
+        ),
     ],
 )
 def test_a_bad_value_is_an_error_that_says_what_was_expected(name: str, text: str, expected: str) -> None:

@@ -98,6 +98,7 @@ def test_an_entry_is_never_served_after_its_time(tmp_path: Path) -> None:
         cache.use(settings(timeout=86400))
         clock.now = 1000.0 + 3600.0
         assert cache.lookup(LOOKUP) == MISSED
+        assert (cache.figures.expired, cache.figures.misses) == (2, 2)
 
     _with_cache(tmp_path, work)
 

@@ -167,6 +167,13 @@ _SERVICE = (
         maximum=LONG_MAX,
     ),
     Parameter(
+        name="tlsmgr_metrics_address",
+        default="",
+        kind=Kind.ADDRESS,
+        help="Where Prometheus finds the figures over HTTP, as address:port or :port; empty for nowhere.",
+        section=Section.SERVICE,
+    ),
+    Parameter(
         name="tlsmgr_request_size_limit",
         default="65536",
         kind=Kind.INTEGER,

@@ -14,7 +14,7 @@ from tlsmgr.config.parameters import PARAMETERS
 from tlsmgr.config.reading import ValueReader
 from tlsmgr.config.schema import Kind
 from tlsmgr.config.unknown import unknown_name_warnings
-from tlsmgr.config.values import TlsLogLevel
+from tlsmgr.config.values import NetworkAddress, TlsLogLevel
 from tlsmgr.messages import CacheType
 
 
@@ -56,6 +56,7 @@ class Settings:
     tlsmgr_authorized_users: tuple[str, ...]
     tlsmgr_client_connection_limit: int
     tlsmgr_memory_cache_size: int
+    tlsmgr_metrics_address: NetworkAddress | None
     tlsmgr_protocol_announcement: bool
     tlsmgr_request_size_limit: int
     tlsmgr_run_directory: Path

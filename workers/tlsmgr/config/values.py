@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeAlias
@@ -23,7 +24,19 @@ class TlsLogLevel:
     logs_cache_events: bool = False
 
 
-Value: TypeAlias = str | int | bool | Path | TlsLogLevel | tuple[str, ...] | None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkAddress:
+    """An IP address, in text, and a TCP port."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+Value: TypeAlias = str | int | bool | Path | TlsLogLevel | NetworkAddress | tuple[str, ...] | None
 
 
 class BadValueError(ValueError):
@@ -33,6 +46,9 @@ class BadValueError(ValueError):
 _SEPARATORS = re.compile(r"[, \t\r\n]+")
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _TIME = re.compile(r"\+?([0-9]+)([a-z]?)")
+_ADDRESS = re.compile(r"(\[[^\[\]]+\]|[^\[\]:]*):([0-9]{1,5})")
+_LOOPBACK = "127.0.0.1"
+_PORT_MAX = 65535
 _UNITS = MappingProxyType({"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800})
 #: More digits than any number in range has, and far fewer than int() refuses to read.
 _DIGITS_MAX = 40
@@ -126,6 +142,19 @@ def _users(_parameter: Parameter, text: str) -> tuple[str, ...]:
     return split_names(text)
 
 
+def _address(_parameter: Parameter, text: str) -> NetworkAddress | None:
+    if not text:
+        return None
+    matched = _ADDRESS.fullmatch(text)
+    if matched is None or not 1 <= int(matched.group(2)) <= _PORT_MAX:
+        raise BadValueError("expected :port, address:port or [address]:port, or nothing")
+    host = matched.group(1).strip("[]") or _LOOPBACK
+    try:
+        return NetworkAddress(host=str(ip_address(host)), port=int(matched.group(2)))
+    except ValueError:
+        raise BadValueError("expected an IP address in numbers before the port") from None
+
+
 _NAMED_LEVELS = frozenset(name for name in _LEVELS if not name.isdigit())
 
 _CONVERTERS: Mapping[Kind, Callable[[Parameter, str], Value]] = MappingProxyType(
@@ -137,5 +166,6 @@ _CONVERTERS: Mapping[Kind, Callable[[Parameter, str], Value]] = MappingProxyType
         Kind.BOOLEAN: _boolean,
         Kind.LOGLEVEL: _loglevel,
         Kind.USERS: _users,
+        Kind.ADDRESS: _address,
     }
 )

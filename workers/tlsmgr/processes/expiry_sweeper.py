@@ -13,6 +13,7 @@ from tlsmgr.errors import Status, StoreError
 from tlsmgr.messages import CacheType
 from tlsmgr.processes.identity import Identity
 from tlsmgr.processes.lifecycle import WorkerKind
+from tlsmgr.processes.metrics_endpoint import MetricsEndpoint
 from tlsmgr.processes.prng_link import PrngLink
 from tlsmgr.processes.rpc_dialogue import RpcDialogue, RpcMethods, without_params
 from tlsmgr.processes.stores import store_directories
@@ -36,6 +37,7 @@ class ExpirySweeper:
         self._caches: dict[CacheType, SweptCache] = {}
         self._directories: Mapping[CacheType, Path] = {}
         self._server: SocketServer | None = None
+        self._metrics = MetricsEndpoint(settings.tlsmgr_run_directory)
         self._at_end = ExitStack()
         self._retiring: set[asyncio.Task[None]] = set()
 
@@ -63,10 +65,13 @@ class ExpirySweeper:
             welcome=user_ids(self._settings.tlsmgr_authorized_users),
         )
         await self._server.start()
+        self._at_end.callback(self._metrics.close)
+        self._metrics.use(self._settings.tlsmgr_metrics_address)
 
     def reconfigure(self, settings: Settings) -> None:
         """Take other timeouts, databases, limits and users over."""
         self._use(settings)
+        self._metrics.use(settings.tlsmgr_metrics_address)
         if self._server is not None:
             self._server.welcome = user_ids(settings.tlsmgr_authorized_users)
         self._settings = settings
@@ -74,6 +79,7 @@ class ExpirySweeper:
     def enter_jail(self, root: Path) -> None:
         """Find the PRNG server from inside of ``root``."""
         self._prng.enter_jail(root)
+        self._metrics.enter_jail(root)
 
     async def stop(self, deadline: float) -> None:
         """Stop between two steps of a sweep, and close."""
