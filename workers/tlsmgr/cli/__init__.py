@@ -6,11 +6,22 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from tlsmgr.cli import configuration, doctor, entries, postfix, requests, serve, stats, ticket_keys, workers
+from tlsmgr.cli import (
+    configuration,
+    doctor,
+    entries,
+    postfix,
+    requests,
+    serve,
+    stats,
+    ticket_keys,
+    top,
+    workers,
+)
 from tlsmgr.errors import ExitCode, TlsmgrError
 from tlsmgr.version import __version__
 
-_VERBS = (serve, requests, workers, stats, entries, ticket_keys, doctor, configuration, postfix)
+_VERBS = (serve, requests, workers, stats, top, entries, ticket_keys, doctor, configuration, postfix)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -1,0 +1,1 @@
+"""The live screen of ``tlsmgr top``: what is asked, what it comes to, how it looks."""
