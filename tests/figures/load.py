@@ -5,8 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
+import pytest
+
 from rehearsal.sandbox import Sandbox
 from tlsmgr.client import Client
+from tlsmgr.errors import ProtocolError
 from tlsmgr.figures.families import families
 from tlsmgr.messages import CacheType
 
@@ -47,6 +50,9 @@ def ask_by_rpc(client: Client) -> None:
     assert client.ticket_key(b"?" * 16) is None
     for _ in range(5):
         client.seed(32)
+    for method, params in (("sing", ()), ("policy", ("imap",))):
+        with pytest.raises(ProtocolError):
+            client.call(method, *params)
 
 
 def ask_as_postfix(path: Path) -> None:

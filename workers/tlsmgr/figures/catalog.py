@@ -82,6 +82,12 @@ _WORKERS = (
         ANY_WORKER,
         "requests.{protocol}.{method}.seconds",
     ),
+    _counter(
+        "protocol_errors",
+        "Requests that were malformed or asked for what there is not, and bytes that were no request.",
+        ANY_WORKER,
+        "protocol_errors.{protocol}",
+    ),
     _gauge("connections", "Open connections.", ANY_WORKER, "connections.{protocol}.open"),
     *(
         _counter(f"connections_{name}", text, ANY_WORKER, f"connections.{{protocol}}.{name}")

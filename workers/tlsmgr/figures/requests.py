@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from tlsmgr.errors import Status
 from tlsmgr.figures.histogram import LATENCY_BOUNDS, Histogram
@@ -11,6 +11,8 @@ from tlsmgr.figures.histogram import LATENCY_BOUNDS, Histogram
 # time. A prime, so that a client that asks the same few things in turn has all of them timed.
 _TIMED_ONE_IN = 17
 
+#: The method of what is not to be understood, or no request at all.
+MALFORMED: Final = "malformed"
 #: What tells methods apart: a method's name, or the type that its requests have.
 MethodKey: TypeAlias = type | str
 
@@ -25,20 +27,28 @@ class RequestFigures:
     Attributes:
         rows: The counts, by what tells the methods apart.
         until_timed: Requests until one is to be timed; the first one is.
+        refused: Requests of a known form that ask for what there is not.
 
     Args:
         clock: A monotonic clock in seconds.
         method_name: Gives a key of ``rows`` its name in ``as_map``.
     """
 
-    __slots__ = ("_clock", "_latencies", "_method_name", "rows", "until_timed")
+    __slots__ = ("_clock", "_latencies", "_method_name", "refused", "rows", "until_timed")
 
     def __init__(self, clock: Callable[[], float], method_name: Callable[[MethodKey], str]) -> None:
         self._clock = clock
         self._method_name = method_name
         self.rows: defaultdict[MethodKey, list[int]] = defaultdict(_row)
         self.until_timed = 1
+        self.refused = 0
         self._latencies: defaultdict[MethodKey, Histogram] = defaultdict(_latency)
+
+    @property
+    def protocol_errors(self) -> int:
+        """How often a client did not keep to the protocol."""
+        malformed = (row for key, row in self.rows.items() if self._method_name(key) == MALFORMED)
+        return self.refused + sum(row[Status.FAILED] for row in malformed)
 
     def begin_timing(self) -> float:
         """Return the time, and wait for the next request to be timed."""

@@ -17,7 +17,7 @@ from tlsmgr.processes.cache_methods import CacheMethods
 from tlsmgr.processes.identity import Identity
 from tlsmgr.processes.lifecycle import WorkerKind
 from tlsmgr.processes.prng_link import PrngLink
-from tlsmgr.processes.request_names import request_figures
+from tlsmgr.processes.request_names import request_figures, request_stats
 from tlsmgr.processes.rpc_dialogue import RpcDialogue, RpcMethods, without_params
 from tlsmgr.processes.stores import store_directories
 from tlsmgr.sealing.custody import Custody
@@ -186,8 +186,8 @@ class CacheServer:
             seeds=asdict(self._seeds.figures),
             sealing=self._custody.figures(),
             ticket_keys=self._ticket_keys.figures.as_map(),
-            requests={protocol: figures.as_map() for protocol, figures in self._requests.items()},
             connections={"postfix": asdict(postfix.figures), "rpc": asdict(rpc.figures)},
+            **request_stats(self._requests),
         )
 
 

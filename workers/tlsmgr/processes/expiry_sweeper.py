@@ -15,6 +15,7 @@ from tlsmgr.processes.identity import Identity
 from tlsmgr.processes.lifecycle import WorkerKind
 from tlsmgr.processes.metrics_endpoint import MetricsEndpoint
 from tlsmgr.processes.prng_link import PrngLink
+from tlsmgr.processes.request_names import request_stats
 from tlsmgr.processes.rpc_dialogue import RpcDialogue, RpcMethods, without_params
 from tlsmgr.processes.stores import store_directories
 from tlsmgr.service.entropy_digest import EntropyDigest
@@ -136,8 +137,8 @@ class ExpirySweeper:
                 }
                 for cache_type, cache in self._caches.items()
             },
-            requests={"rpc": self._methods.figures.as_map()},
             connections={} if self._server is None else {"rpc": asdict(self._server.figures)},
+            **request_stats({"rpc": self._methods.figures}),
         )
 
 

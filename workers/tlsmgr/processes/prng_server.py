@@ -18,6 +18,7 @@ from tlsmgr.prng.pool import Pool
 from tlsmgr.prng.sources import parse_source
 from tlsmgr.processes.identity import Identity
 from tlsmgr.processes.lifecycle import WorkerKind
+from tlsmgr.processes.request_names import request_stats
 from tlsmgr.processes.rpc_dialogue import RpcDialogue, RpcMethods, without_params
 from tlsmgr.sealing.custody import Custody
 from tlsmgr.sealing.hand_over import Side
@@ -136,8 +137,8 @@ class PrngServer:
     def _stats(self) -> Mapping[str, object]:
         return self._identity.stats(
             sealing=self._custody.figures(),
-            requests={"rpc": self._methods.figures.as_map()},
             connections={} if self._server is None else {"rpc": asdict(self._server.figures)},
+            **request_stats({"rpc": self._methods.figures}),
             **asdict(self._keeper.statistics()),
         )
 

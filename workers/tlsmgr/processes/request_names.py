@@ -1,9 +1,10 @@
 """By what names the workers count requests, and how they time one whose answer comes later."""
 
 import time
+from collections.abc import Mapping
 from typing import TypeVar
 
-from tlsmgr.figures.requests import MethodKey, RequestFigures
+from tlsmgr.figures.requests import MALFORMED, MethodKey, RequestFigures
 from tlsmgr.messages import (
     DeleteRequest,
     LookupRequest,
@@ -15,8 +16,6 @@ from tlsmgr.messages import (
 )
 from tlsmgr.transport.dialogue import Deferred
 
-#: Not to be understood, or not a request at all.
-MALFORMED = "malformed"
 #: A method that is not served.
 UNKNOWN = "unknown"
 METHOD_NAMES = frozenset(verb.value for verb in Verb)
@@ -36,6 +35,14 @@ _Answer = TypeVar("_Answer", bytes, Deferred, bytes | Deferred)
 def request_figures() -> RequestFigures:
     """Return what counts the requests of one protocol, by their types or by their methods' names."""
     return RequestFigures(time.perf_counter, _name)
+
+
+def request_stats(by_protocol: Mapping[str, RequestFigures]) -> Mapping[str, object]:
+    """Return what ``stats`` has of requests."""
+    return {
+        "requests": {protocol: figures.as_map() for protocol, figures in by_protocol.items()},
+        "protocol_errors": {protocol: figures.protocol_errors for protocol, figures in by_protocol.items()},
+    }
 
 
 def end_timing(figures: RequestFigures, key: MethodKey, begun: float, answer: _Answer) -> _Answer:

@@ -6,9 +6,9 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from tlsmgr.errors import ProtocolError, Status, TlsmgrError
-from tlsmgr.figures.requests import RequestFigures
+from tlsmgr.figures.requests import MALFORMED, RequestFigures
 from tlsmgr.messages import MalformedRequest, Reply, Request
-from tlsmgr.processes.request_names import MALFORMED, METHOD_NAMES, UNKNOWN, end_timing, request_figures
+from tlsmgr.processes.request_names import METHOD_NAMES, UNKNOWN, end_timing, request_figures
 from tlsmgr.service.answers import Answer
 from tlsmgr.transport.dialogue import Deferred
 from tlsmgr.wire import rpc
@@ -71,6 +71,7 @@ class RpcMethods:
             return self._ask(message_id, call)
         except TlsmgrError as error:
             figures.rows[self._name(call)][error.status] += 1
+            figures.refused += isinstance(error, ProtocolError)
             return rpc.encode_error(message_id, error.status, str(error))
 
     def _name(self, call: rpc.Call) -> str:
@@ -107,6 +108,7 @@ class RpcMethods:
             return self._encode_result(message_id, name, await result)
         except TlsmgrError as error:
             self.figures.rows[name][error.status] += 1
+            self.figures.refused += isinstance(error, ProtocolError)
             return rpc.encode_error(message_id, error.status, str(error))
 
     def _encode_result(self, message_id: int, name: str, result: Result) -> bytes:
