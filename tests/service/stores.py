@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -29,6 +29,10 @@ def session_sealer() -> SessionSealer:
     return SessionSealer(CacheType.SMTPD, sealer(), lambda: None)
 
 
+def _do_nothing() -> None:
+    """Stand for what happens after a commit."""
+
+
 class TroubledStore(SessionStore):
     """Raises ``trouble`` in place of a change while it is set; remembers the sizes of its transactions."""
 
@@ -36,13 +40,16 @@ class TroubledStore(SessionStore):
         super().__init__(directory, checkpoints=True)
         self.trouble: Exception | None = None
         self.transactions: list[int] = []
+        self.after_commit: Callable[[], None] = _do_nothing
 
     def apply(self, changes: Sequence[Change], limits: StoreLimits = NO_LIMITS) -> Applied:
         """Make all changes, or raise."""
         if self.trouble is not None:
             raise self.trouble
         self.transactions.append(len(changes))
-        return super().apply(changes, limits)
+        applied = super().apply(changes, limits)
+        self.after_commit()
+        return applied
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.service.other_process import OtherProcess
 from tests.service.stores import TroubledStore, locked, session_sealer
 from tlsmgr.errors import StoreBusyError, StoreError
 from tlsmgr.service.layered_store import LayeredStore
@@ -73,6 +74,16 @@ def test_a_failed_change_is_for_the_store_to_tell(tmp_path: Path, layers: Layere
     with closing(sqlite3.connect(tmp_path / "store" / "cache.db")) as other, other:
         other.execute("DELETE FROM Cache")
     assert layers.lookup(b"id", NOW, TIMEOUT) is None
+
+
+def test_a_change_between_our_commit_and_the_next_look_is_seen(tmp_path: Path, layers: LayeredStore) -> None:
+    """What another process removed in that moment is not remembered as there."""
+    store = layers.store
+    assert isinstance(store, TroubledStore)
+    with OtherProcess(tmp_path / "store") as other:
+        store.after_commit = lambda: other.remove(b"id")
+        layers.apply([_put()])
+        assert layers.lookup(b"id", NOW, TIMEOUT) is None
 
 
 def test_a_busy_store_changes_nothing(tmp_path: Path, layers: LayeredStore) -> None:

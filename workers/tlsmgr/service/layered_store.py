@@ -103,7 +103,7 @@ class LayeredStore:
             # Whether they came to be on the disk is for the store to say.
             self._shelf.drop(change.cache_id for change in changes)
             raise
-        self._remember(changes, applied.done, store.epoch())
+        self._remember(changes, applied.done, applied.epoch)
         self._forget_evicted(applied)
         return applied.done
 

@@ -128,6 +128,11 @@ class Database:
         busy, frames, moved = self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         return not busy and bool(frames == moved)
 
+    @property
+    def epoch_of_commit(self) -> int:
+        """The epoch that the last transaction belongs to; over, if another one was committed since."""
+        return self._epoch
+
     def epoch(self) -> int:
         """Return a number that is a new one as soon as another connection changed something.
 

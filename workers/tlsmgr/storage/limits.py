@@ -1,7 +1,7 @@
 """What a store may hold at most, and what goes when it holds more: the entries nearest to expiry."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from tlsmgr.storage.database import Database
@@ -53,11 +53,13 @@ class Applied:
         evicted: The ids of the entries that went for want of room; one that was just saved
             may be among them.
         expired: How many of those nobody misses, since their time was over.
+        epoch: The epoch that the changes belong to: what was saved is so while the store's is this one.
     """
 
     done: Sequence[bool] = ()
     evicted: Sequence[bytes] = ()
     expired: int = 0
+    epoch: int = field(default=-1, compare=False)
 
 
 class Room:

@@ -191,7 +191,12 @@ class SessionStore:
             for _, run in groupby(changes, type):
                 done += self._apply_run(list(run))
             rows = self._room.restore(limits, added=len(changes), size_before=size_before)
-        return _applied(done, rows, changes)
+        return Applied(
+            done=done,
+            evicted=_cache_ids(rows),
+            expired=_expired(rows, changes) if rows else 0,
+            epoch=self._database.epoch_of_commit,
+        )
 
     def evict(self, limits: StoreLimits, at_most: int) -> list[bytes]:
         """Remove up to ``at_most`` entries, the nearest to expiry first, if there are too many.
@@ -284,12 +289,9 @@ class SessionStore:
         return self._database.number(_COUNT_EXPIRED, now)
 
 
-def _applied(done: Sequence[bool], rows: Sequence[Row], changes: Sequence[Change]) -> Applied:
-    if not rows:
-        return Applied(done=done)
+def _expired(rows: Sequence[Row], changes: Sequence[Change]) -> int:
     now = max((change.stored_at for change in changes if isinstance(change, Put)), default=0.0)
-    expired = sum(isinstance(expires_at, float) and expires_at <= now for _, expires_at in rows)
-    return Applied(done=done, evicted=_cache_ids(rows), expired=expired)
+    return sum(isinstance(expires_at, float) and expires_at <= now for _, expires_at in rows)
 
 
 def _cache_ids(rows: Sequence[Row]) -> list[bytes]:
