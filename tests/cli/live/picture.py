@@ -1,6 +1,7 @@
 """The screen as a picture for the documents: python -m tests.cli.live.picture > docs/top.svg."""
 
 import io
+import re
 import sys
 
 from rich.console import Console
@@ -24,7 +25,9 @@ def picture() -> str:
     )
     title = " tlsmgr  14:03:12  /etc/postfix  every 1 s, q ends "
     console.print(draw(Comparison(*busy()), workers=WORKERS, now=NOW, title=title))
-    return console.export_svg(title="tlsmgr top", unique_id="tlsmgr-top")
+    drawn = console.export_svg(title="tlsmgr top", unique_id="tlsmgr-top")
+    # Without the fonts that a reader's browser would fetch from elsewhere.
+    return re.sub(r" *@font-face \{.*?\}\n", "", drawn, flags=re.DOTALL)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from tlsmgr.cli.entry_access import Entries, Entry, reach_entries
 from tlsmgr.cli.options import Verbs, add_verb, settings_of
 from tlsmgr.cli.terminal import Painter, Progress, short_time
 from tlsmgr.config.settings import Settings
-from tlsmgr.destinations import destination_of, leads_to
+from tlsmgr.destinations import destination_of, leading_to
 from tlsmgr.errors import ExitCode
 from tlsmgr.messages import CacheType
 
@@ -82,9 +82,10 @@ def _all(entries: Entries, cache_type: CacheType) -> Iterator[Entry]:
 def _chosen(entries: Iterator[Entry], options: argparse.Namespace) -> Iterator[Entry]:
     # Entries that are hidden keep whoever looks waiting: say how many went by.
     progress = Progress(sys.stderr, "looking")
+    leads_there = leading_to(options.destination)
     for count, entry in enumerate(entries, start=1):
         is_old = time.time() - entry.stored_at >= options.older_than
-        if is_old and (not options.destination or leads_to(entry.cache_id, options.destination)):
+        if is_old and (not options.destination or leads_there(entry.cache_id)):
             yield entry
         elif not sys.stdout.isatty() or options.destination or options.older_than:
             progress.show(f"{count} entries")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from tlsmgr.destinations import leads_to
+from tlsmgr.destinations import leading_to
 from tlsmgr.storage.listing import ListedEntry
 from tlsmgr.storage.sessions import Change, Remove
 
@@ -34,21 +34,26 @@ def flush_step(store: FlushedStore, after: int, destination: str, *, dry_run: bo
     Args:
         store: What they are removed from.
         after: ``next`` of the step before; 0 for the first one.
-        destination: Only what leads there, see ``leads_to``; empty for everything.
+        destination: Only what leads there, see ``leading_to``; empty for everything.
         dry_run: Only count them.
 
     Raises:
         StoreBusyError: Another process has the store locked; the same step may succeed later.
         StoreError: The store cannot be used.
     """
+    is_chosen = leading_to(destination) if destination else _always
     chosen: list[Change] = []
     number: int | None = None
     for entry in store.entries(after):
         number = entry.number
-        if not destination or leads_to(entry.cache_id, destination):
+        if is_chosen(entry.cache_id):
             chosen.append(Remove(cache_id=entry.cache_id))
             if len(chosen) >= _REMOVALS_A_STEP and not dry_run:
                 break
     if chosen and not dry_run:
         store.apply(chosen)
     return Step(len(chosen), number)
+
+
+def _always(_: bytes) -> bool:
+    return True

@@ -11,6 +11,7 @@ from tlsmgr.cli.live.figures import CacheView, Comparison, MethodView, at, mappi
 from tlsmgr.cli.terminal import short_time
 
 _NEAR, _NEARER = 0.75, 0.9
+_WIDTH = 79
 _BAR_WIDTH = 5
 _NOTHING = "-"
 _KEY_NAME_SHOWN = 16
@@ -32,7 +33,7 @@ def draw(seen: Comparison, *, workers: Sequence[str], now: float, title: str) ->
         title: What stands in the first line.
     """
     return Group(
-        Text(title, style="reverse", no_wrap=True, overflow="ellipsis"),
+        Text(title.ljust(_WIDTH), style="reverse", no_wrap=True, overflow="ellipsis"),
         _workers(seen, workers),
         "",
         _caches(seen.caches()),
