@@ -20,7 +20,7 @@ def put(name: int, *, size: int = 400, expires_at: float | None = None) -> Put:
 def test_what_is_nearest_to_expiry_goes_first(store: SessionStore) -> None:
     """And who saved is told the ids: what is in memory must go as well."""
     limits = StoreLimits(entries=3)
-    assert store.apply([put(5), put(2), put(9)], limits).evicted == ()
+    assert store.apply([put(5), put(2), put(9)], limits).evicted == []
     applied = store.apply([put(7), put(8)], limits)
     assert (applied.done, sorted(applied.evicted), applied.expired) == ([True, True], [b"2", b"5"], 0)
     assert store.count() == 3
@@ -46,7 +46,7 @@ def test_entries_of_one_expiry_time_go_one_by_one(store: SessionStore) -> None:
 
 def test_without_limits_nothing_goes(store: SessionStore) -> None:
     """Zero is no limit."""
-    assert store.apply([put(name) for name in range(100)], StoreLimits()).evicted == ()
+    assert store.apply([put(name) for name in range(100)], StoreLimits()).evicted == []
     assert store.evict(StoreLimits(), 100) == []
     assert store.count() == 100
 

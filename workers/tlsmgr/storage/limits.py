@@ -57,7 +57,7 @@ class Applied:
     """
 
     done: Sequence[bool] = ()
-    evicted: Sequence[bytes] = ()
+    evicted: Sequence[bytes] = field(default_factory=list)
     expired: int = 0
     epoch: int = field(default=-1, compare=False)
 
