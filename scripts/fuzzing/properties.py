@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from tlsmgr.config.maincf import parse_text
 from tlsmgr.errors import ConfigurationError, ProtocolError
 from tlsmgr.wire.attributes import RequestReader
-from tlsmgr.wire.rpc import CallReader, decode_request
+from tlsmgr.wire.rpc import Call, CallReader, decode_request
 
 #: Small, so that a fuzzer gets beyond it.
 LIMIT = 200
@@ -23,6 +23,8 @@ def attributes(data: bytes) -> None:
     whole = _requests([data])
     for cut in _cuts(data):
         _same(whole, _requests(cut))
+        _same(whole, _requests(cut, whole_first=True))
+    _same(whole, _requests([data], whole_first=True))
 
 
 def calls(data: bytes) -> None:
@@ -30,6 +32,8 @@ def calls(data: bytes) -> None:
     whole = _calls([data])
     for cut in _cuts(data):
         _same(whole, _calls(cut))
+        _same(whole, _calls(cut, whole_first=True))
+    _same(whole, _calls([data], whole_first=True))
 
 
 def main_cf(data: bytes) -> None:
@@ -57,27 +61,42 @@ def _cuts(data: bytes) -> Iterator[list[bytes]]:
     yield [data[start:end] for start, end in zip([0, *places], [*places, len(data)], strict=True)]
 
 
-def _requests(chunks: list[bytes]) -> list[object]:
+def _requests(chunks: list[bytes], *, whole_first: bool = False) -> list[object]:
     reader = RequestReader(LIMIT)
     seen: list[object] = []
     for chunk in chunks:
-        reader.feed(chunk)
+        if whole_first:
+            request = reader.take_whole(chunk)
+            if request is not None:
+                seen += [request, None]
+        else:
+            reader.feed(chunk)
         while (request := reader.next_request()) is not None:
             seen += [request, reader.warning]
     return [*seen, reader.pending]
 
 
-def _calls(chunks: list[bytes]) -> list[object]:
+def _calls(chunks: list[bytes], *, whole_first: bool = False) -> list[object]:
     reader = CallReader(LIMIT)
     seen: list[object] = []
     try:
         for chunk in chunks:
-            reader.feed(chunk)
+            if whole_first:
+                call = reader.take_whole(chunk)
+                if call is not None:
+                    seen += _shown(call)
+            else:
+                reader.feed(chunk)
             while (call := reader.next_call()) is not None:
-                seen += [call, decode_request(call)]
+                seen += _shown(call)
     except ProtocolError:
         return [*seen, "ended"]
     return [*seen, reader.pending]
+
+
+def _shown(call: Call) -> list[object]:
+    # As text: a param that is no number is not even equal to itself.
+    return [call.message_id, call.method, repr(call.params), call.defect, decode_request(call)]
 
 
 def _same(whole: list[object], cut: list[object]) -> None:
