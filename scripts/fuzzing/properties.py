@@ -66,9 +66,9 @@ def _requests(chunks: list[bytes], *, whole_first: bool = False) -> list[object]
     seen: list[object] = []
     for chunk in chunks:
         if whole_first:
-            request = reader.take_whole(chunk)
-            if request is not None:
-                seen += [request, None]
+            whole = reader.take_whole(chunk)
+            if whole is not None:
+                seen += [whole, None]
         else:
             reader.feed(chunk)
         while (request := reader.next_request()) is not None:
