@@ -55,6 +55,15 @@ def ask_by_rpc(client: Client) -> None:
             client.call(method, *params)
 
 
+def send_garbage(path: Path) -> None:
+    """Send what is no MessagePack-RPC, which ends the connection."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(5.0)
+        connection.connect(str(path))
+        connection.sendall(b"\xc1")
+        assert connection.recv(1) == b""
+
+
 def ask_as_postfix(path: Path) -> None:
     """Find one, miss one, ask a disabled cache, and send one request that nobody understands."""
     with socket.socket(socket.AF_UNIX) as connection:

@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from rehearsal.loopback import free_port
 from rehearsal.sandbox import Sandbox
-from tests.figures.load import ask_as_postfix, ask_by_rpc, counted
+from tests.figures.load import ask_as_postfix, ask_by_rpc, counted, send_garbage
 from tlsmgr.cli.workers import WORKERS
 from tlsmgr.errors import ExitCode
 from tlsmgr.figures.catalog import METRICS
@@ -28,6 +28,7 @@ def loaded() -> Iterator[Sandbox]:
         with sandbox.client() as client:
             ask_by_rpc(client)
         ask_as_postfix(sandbox.postfix_socket)
+        send_garbage(sandbox.socket("cache-server"))
         yield sandbox
 
 
@@ -65,7 +66,8 @@ def test_the_figures_are_those_of_the_load(loaded: Sandbox) -> None:
         f"tlsmgr_requests_total{{{POSTFIX},method=lookup,status=failed}}": 1,
         f"tlsmgr_requests_total{{{POSTFIX},method=malformed,status=failed}}": 1,
         f"tlsmgr_protocol_errors_total{{{POSTFIX}}}": 1,
-        f"tlsmgr_protocol_errors_total{{{RPC}}}": 2,
+        f"tlsmgr_protocol_errors_total{{{RPC}}}": 3,
+        f"tlsmgr_requests_total{{{RPC},method=malformed,status=failed}}": 1,
         f"tlsmgr_requests_total{{{RPC},method=unknown,status=failed}}": 1,
         f"tlsmgr_requests_total{{{RPC},method=policy,status=failed}}": 1,
         f"tlsmgr_connections_refused_total{{{POSTFIX}}}": 0,

@@ -135,3 +135,19 @@ def test_keys_that_cannot_be_saved_are_given_out_all_the_same(
     keys, _ = make()
     assert keys.answer(CURRENT).status is Status.OK
     assert "a restart will begin with new ticket keys" in caplog.text
+
+
+def test_requests_are_counted_by_the_key_that_they_ask_for(make: Make) -> None:
+    """A key that was replaced is the previous one; what there is not, is unknown."""
+    keys, _ = make()
+    name = TicketKey.unpack(keys.answer(CURRENT).key_buffer).name
+    keys.answer(TicketKeyRequest(name=name))
+    keys.rotate()
+    keys.answer(TicketKeyRequest(name=name))
+    keys.answer(TicketKeyRequest(name=b"n" * 16))
+    keys.answer(CURRENT)
+    assert keys.figures.as_map() == {
+        "issued": 2,
+        "made": 2,
+        "requests": {"issued": 2, "current": 1, "previous": 1, "unknown": 1},
+    }

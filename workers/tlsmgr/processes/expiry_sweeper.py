@@ -43,7 +43,9 @@ class ExpirySweeper:
         self._retiring: set[asyncio.Task[None]] = set()
 
     def open_privileged(self) -> None:
-        """Open nothing: root's rights are not needed here."""
+        """Load what the user that root becomes may not be able to read."""
+        if self._settings.tlsmgr_metrics_address is not None:
+            self._metrics.load()
 
     async def start(self) -> None:
         """Begin to sweep, and serve."""

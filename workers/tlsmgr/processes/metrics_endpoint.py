@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from socketserver import TCPServer
+from typing import TypeAlias
 
 from tlsmgr.client import Client
 from tlsmgr.config.values import NetworkAddress
@@ -14,6 +16,9 @@ from tlsmgr.figures.families import AllStats
 _log = logging.getLogger(__name__)
 
 _CALL_SECONDS = 2.0
+
+
+MakeServer: TypeAlias = Callable[[NetworkAddress, Callable[[], AllStats]], TCPServer]
 
 
 class MetricsEndpoint:
@@ -27,6 +32,21 @@ class MetricsEndpoint:
         self._run_directory = run_directory
         self._address: NetworkAddress | None = None
         self._server: TCPServer | None = None
+        self._make_server: MakeServer | None = None
+
+    def load(self) -> None:
+        """Load the library, while its files can be read: not every user may, and not in a jail."""
+        # Most hosts do without, and it takes a tenth of a second and some megabytes.
+        try:
+            from tlsmgr.processes.metrics_http import MetricsServer  # noqa: PLC0415 - as above
+        except ImportError as error:
+            _log.warning(
+                "no figures over HTTP: cannot load a library (%s); if prometheus_client is installed,"
+                " supervisorctl restart tlsmgr:expiry-sweeper helps",
+                error,
+            )
+        else:
+            self._make_server = MetricsServer
 
     def use(self, address: NetworkAddress | None) -> None:
         """Listen there from now on, and nowhere else; not at all with None."""
@@ -49,11 +69,12 @@ class MetricsEndpoint:
             self._server = None
 
     def _listen(self, address: NetworkAddress) -> None:
-        # Most hosts do without, and the library takes a tenth of a second and some megabytes.
-        from tlsmgr.processes.metrics_http import MetricsServer  # noqa: PLC0415
-
+        if self._make_server is None:
+            self.load()
+        if self._make_server is None:
+            return
         try:
-            self._server = MetricsServer(address, self._gather)
+            self._server = self._make_server(address, self._gather)
         except OSError as error:
             _log.warning(
                 "no figures over HTTP: cannot listen at %s: %s; correct tlsmgr_metrics_address, or free the"

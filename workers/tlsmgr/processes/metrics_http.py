@@ -39,6 +39,7 @@ class MetricsServer(ThreadingMixIn, WSGIServer):
     daemon_threads = True
     block_on_close = False
     timeout = 0
+    request_queue_size = 64
 
     def __init__(self, address: NetworkAddress, gather: Callable[[], AllStats]) -> None:
         self.address_family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
