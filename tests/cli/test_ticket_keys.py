@@ -83,7 +83,10 @@ def test_without_tickets(sandbox: Sandbox) -> None:
     )
 
 
-@pytest.mark.parametrize(("name", "code"), [("00", 64), ("zz", 64), ("00" * 16, 69), ("00:" * 15 + "00", 69)])
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("00", 64), ("zz", 64), ("00" * 16, 69), ("00:" * 15 + "00", 69), ("00 " * 7 + "00-" + "00 " * 8, 69)],
+)
 def test_a_name_has_sixteen_bytes_and_a_server_to_ask(sandbox: Sandbox, name: str, code: int) -> None:
     """Wrong arguments end with 64; without a server it is 69."""
     done = sandbox.command("explain", name)

@@ -3,6 +3,7 @@
 import argparse
 import binascii
 import json
+import re
 import sys
 import time
 from typing import Any
@@ -38,7 +39,8 @@ def add_verbs(verbs: Verbs) -> None:
 
 def _key_name(text: str) -> bytes:
     try:
-        name = binascii.unhexlify(text.replace(":", "").replace(" ", ""))
+        # As openssl prints it too, with blanks and a hyphen in the middle.
+        name = binascii.unhexlify(re.sub(r"[-: ]", "", text))
     except binascii.Error as error:
         raise argparse.ArgumentTypeError(f"{text!r} is not hexadecimal") from error
     if len(name) != TICKET_KEY_NAME_SIZE:

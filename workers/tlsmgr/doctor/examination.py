@@ -7,7 +7,8 @@ from tlsmgr.doctor.findings import Finding, failed
 from tlsmgr.doctor.surroundings import Check, Surroundings
 from tlsmgr.errors import TlsmgrError
 
-_CHECKS: tuple[Check, ...] = (
+#: In the order of the report; the first line of each says what it holds.
+CHECKS: tuple[Check, ...] = (
     worker_checks.answering,
     worker_checks.versions,
     worker_checks.randomness,
@@ -28,7 +29,7 @@ _CHECKS: tuple[Check, ...] = (
 
 def examine(host: Surroundings) -> Iterator[Finding]:
     """Carry out every check; one that cannot be carried out is a finding too."""
-    for check in _CHECKS:
+    for check in CHECKS:
         try:
             yield from check(host)
         except TlsmgrError as error:
