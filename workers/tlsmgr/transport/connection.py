@@ -11,6 +11,7 @@ from pathlib import PurePath
 from typing import cast
 
 from tlsmgr.errors import ProtocolError
+from tlsmgr.transport.deadline import Deadline
 from tlsmgr.transport.dialogue import Deferred, Dialogue, EndOfDialogue
 from tlsmgr.transport.peer import PeerCredentials
 
@@ -21,6 +22,8 @@ _UNANSWERED_MAX = 1024
 # Answers are written together up to so many bytes. It is the transport's high-water mark too: a
 # client that does not read is noticed after one batch, not after all that its requests ask for.
 _BATCH_SIZE = 65536
+# Requests of one client that are answered before the event loop sees to the others again: 0.1 to 1 ms.
+_REQUESTS_PER_TURN = 32
 _FRAMES_SHOWN = 4
 
 
@@ -39,8 +42,8 @@ class Rules:
     make_dialogue: Callable[[PeerCredentials], Dialogue]
     deadlines: Deadlines
     on_close: Callable[["Connection"], None]
-    #: Told when we begin to hold bytes for a client (half a request, or answers that it does not
-    #: read), and when that is over.
+    #: Told when we begin to hold bytes for a client (half a request, requests that wait for their
+    #: turn, or answers that it does not read), when it gets on, and when that is over.
     on_hold: Callable[["Connection", bool], None]
 
 
@@ -65,8 +68,9 @@ class Connection(asyncio.Protocol):
         self._is_over = False  # nothing more is answered, but what has been answered is sent
         self._has_progressed = False
         self._holds = False
-        self._half_request_timer: asyncio.TimerHandle | None = None
-        self._write_timer: asyncio.TimerHandle | None = None
+        self._next_turn: asyncio.Handle | None = None  # there, while more may be waiting to be answered
+        self._half_request = Deadline()
+        self._write = Deadline()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greet the peer."""
@@ -96,14 +100,14 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Stop reading from a peer that does not read, and give it a deadline."""
         self._peer_reads = False
-        self._start_write_timer()
+        self._write.start(self._rules.deadlines.write, self._give_up_writing)
         self._note_holding()
         self._adjust_reading()
 
     def resume_writing(self) -> None:
         """Go on with a peer that reads again."""
         self._peer_reads = True
-        self._cancel_write_timer()
+        self._write.end()
         self._answer_what_is_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -111,14 +115,16 @@ class Connection(asyncio.Protocol):
         del exc  # the peer's way of going away changes nothing here
         self._is_closing = True
         self._transport = None
-        self._cancel_half_request_timer()
-        self._cancel_write_timer()
+        self._half_request.end()
+        self._write.end()
+        if self._next_turn is not None:
+            self._next_turn.cancel()
         self._rules.on_close(self)
 
     @property
     def awaits_answers(self) -> bool:
-        """Whether a request is being answered."""
-        return self._unanswered > 0
+        """Whether a request is being answered, or waits for its turn."""
+        return self._unanswered > 0 or self._next_turn is not None
 
     def drain(self) -> None:
         """Read no more, answer what was read, and close."""
@@ -147,12 +153,16 @@ class Connection(asyncio.Protocol):
             self._end_for_defect(error)
         self._after_answering()
 
+    def _take_turn(self) -> None:
+        self._next_turn = None
+        self._answer_what_is_complete()
+
     def _answers_at_once(self, transport: asyncio.Transport, data: bytes) -> bool:
         """Take ``data``, and tell whether it was the usual case: one whole request, its answer known.
 
         Whatever else there was is for the general way to go on with.
         """
-        if self._unanswered or self._half_request_timer or not (self._peer_reads and self._is_reading):
+        if self._unanswered or self._half_request.timer or not (self._peer_reads and self._is_reading):
             self._dialogue.feed(data)
             return False
         answer = self._dialogue.answer_whole(data)
@@ -180,8 +190,8 @@ class Connection(asyncio.Protocol):
     def _take_requests(self, transport: asyncio.Transport) -> None:
         batch = bytearray()
         try:
-            while self._may_take_another():
-                answer = self._dialogue.next_answer()
+            for _ in range(_REQUESTS_PER_TURN):
+                answer = self._dialogue.next_answer() if self._may_take_another() else None
                 if answer is None:
                     break
                 self._has_progressed = True
@@ -192,9 +202,16 @@ class Connection(asyncio.Protocol):
                 if len(batch) >= _BATCH_SIZE:
                     full, batch = batch, bytearray()
                     transport.write(full)
+            else:
+                self._go_on_soon()
         finally:
             if batch:
                 transport.write(batch)
+
+    def _go_on_soon(self) -> None:
+        """Have the next turn, after what the event loop has for the other clients."""
+        if self._next_turn is None and self._transport is not None:
+            self._next_turn = self._loop.call_soon(self._take_turn)
 
     def _may_take_another(self) -> bool:
         limit = 1 if self._dialogue.in_order else _UNANSWERED_MAX
@@ -213,7 +230,11 @@ class Connection(asyncio.Protocol):
         else:
             if self._transport is not None:
                 self._transport.write(encoded)
-        self._answer_what_is_complete()
+        if self._unanswered:
+            # One of many: the room that all of them leave is filled at once.
+            self._go_on_soon()
+        else:
+            self._answer_what_is_complete()
 
     def _end_for_defect(self, error: BaseException) -> None:
         # Without the error's own words: they might quote a session, a seed or a key.
@@ -233,18 +254,18 @@ class Connection(asyncio.Protocol):
 
     def _note_holding(self) -> None:
         holds = not self._peer_reads or self._dialogue.is_mid_request
-        if holds is not self._holds and self._transport is not None:
+        if (holds is not self._holds or (holds and self._has_progressed)) and self._transport:
             self._holds = holds
             self._rules.on_hold(self, holds)
 
     def _adjust_reading(self) -> None:
         if self._transport is None or self._is_closing:
             return
-        should_read = self._may_take_another()
+        should_read = self._next_turn is None and self._may_take_another()
         if should_read and not self._is_reading:
             self._is_reading = True
             self._transport.resume_reading()
-        elif not self._peer_reads and self._is_reading:
+        elif self._is_reading and not (self._next_turn is None and self._peer_reads):
             self._hold_reading()
         self._time_half_request(is_expected=should_read and self._dialogue.is_mid_request)
 
@@ -257,21 +278,19 @@ class Connection(asyncio.Protocol):
         # Each request that is completed gives the next one its full time: a client that keeps
         # sending may have a half one under way whenever we look.
         if self._has_progressed or not is_expected:
-            self._cancel_half_request_timer()
+            self._half_request.end()
         self._has_progressed = False
-        if is_expected and self._half_request_timer is None:
-            self._half_request_timer = self._loop.call_later(
-                self._rules.deadlines.half_request, self._give_up_reading
-            )
+        if is_expected:
+            self._half_request.start(self._rules.deadlines.half_request, self._give_up_reading)
 
     def _finish(self) -> None:
         self._is_closing = True
-        self._cancel_half_request_timer()
+        self._half_request.end()
         # Requests may still wait behind an unread answer; the write deadline bounds that.
-        if self._transport is not None and self._unanswered == 0 and self._peer_reads:
+        if self._transport is not None and not self.awaits_answers and self._peer_reads:
             self._transport.close()
             if self._transport.get_write_buffer_size() > 0:
-                self._start_write_timer()
+                self._write.start(self._rules.deadlines.write, self._give_up_writing)
 
     def _give_up_reading(self) -> None:
         _log.warning("closing a connection: half a request, and then nothing for too long")
@@ -280,17 +299,3 @@ class Connection(asyncio.Protocol):
     def _give_up_writing(self) -> None:
         _log.warning("closing a connection: the client does not read its answers")
         self.abort()
-
-    def _start_write_timer(self) -> None:
-        if self._write_timer is None:
-            self._write_timer = self._loop.call_later(self._rules.deadlines.write, self._give_up_writing)
-
-    def _cancel_half_request_timer(self) -> None:
-        if self._half_request_timer is not None:
-            self._half_request_timer.cancel()
-            self._half_request_timer = None
-
-    def _cancel_write_timer(self) -> None:
-        if self._write_timer is not None:
-            self._write_timer.cancel()
-            self._write_timer = None

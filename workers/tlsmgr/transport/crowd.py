@@ -46,15 +46,17 @@ class Crowd:
         return None
 
     def note_holding(self, connection: Connection, *, holds: bool) -> int:
-        """Note whether bytes of this connection are held, and return how many connections' are."""
+        """Note whether bytes of this connection are held, and return how many connections' are.
+
+        To be told again of one that holds and got on: those that do not get on go first.
+        """
+        self._holding.pop(connection, None)
         if holds:
             self._holding[connection] = None
-        else:
-            self._holding.pop(connection, None)
         return len(self._holding)
 
     def pop_holding(self) -> Connection:
-        """Forget and return the connection that has been holding bytes for the longest time."""
+        """Forget and return the connection that holds bytes and has not got on for the longest time."""
         connection = next(iter(self._holding))
         self.discard(connection)
         return connection

@@ -50,6 +50,9 @@ class Dialogue(Protocol):
     def next_answer(self) -> bytes | Deferred | None:
         """Return the answer to the next request that is complete, or None when there is none.
 
+        Empty bytes are the answer to what gets none: the server counts how many requests of one
+        client it has carried out before the others' turn.
+
         Raises:
             EndOfDialogue: This connection is over.
             ProtocolError: The peer does not speak the protocol.
