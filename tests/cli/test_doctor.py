@@ -4,6 +4,7 @@ import json
 import os
 import pwd
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from rehearsal.checkout import COMMANDS
 from rehearsal.programs import program
 from rehearsal.sandbox import Sandbox
 from tests.system.postfix_presence import require
@@ -103,6 +105,42 @@ def test_nothing_runs_and_nothing_is_there(sandbox: Sandbox) -> None:
         "socket directory",
         "socket access",
     } <= faults.keys()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_somebody_who_may_not_look(healthy: Sandbox) -> None:
+    """Each verb says what is denied, and doctor what to do: without a traceback."""
+    try:
+        _as_nobody(healthy, "--version")
+    except PermissionError as error:
+        pytest.skip(f"nobody may not run it here: {error}")
+    with _mode(healthy.etc, 0o755), _mode(healthy.main_cf, 0o644):
+        told = {
+            verb: _as_nobody(healthy, *verb.split())
+            for verb in ("doctor --quiet", "list", "flush -n", "keys", f"explain {'00' * 16}")
+        }
+
+    assert {verb: done.returncode for verb, done in told.items() if "doctor" not in verb} == dict.fromkeys(
+        list(told)[1:], ExitCode.UNAVAILABLE
+    )
+    doctor = told.pop("doctor --quiet")
+    assert doctor.returncode == ExitCode.NOT_DONE
+    assert b"look as root, or as one of tlsmgr_authorized_users" in doctor.stdout
+    assert doctor.stderr == b""
+    assert all(b"Permission denied" in done.stderr and not done.stdout for done in told.values())
+    assert not any(b"Traceback" in done.stderr for done in told.values())
+
+
+def _as_nobody(sandbox: Sandbox, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(  # noqa: S603 - our own command
+        [COMMANDS / "tlsmgr", *arguments],
+        env=sandbox.environment,
+        capture_output=True,
+        timeout=20,
+        check=False,
+        user="nobody",
+        extra_groups=[],
+    )
 
 
 def test_a_bad_configuration(healthy: Sandbox) -> None:

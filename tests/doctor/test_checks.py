@@ -81,6 +81,18 @@ def test_another_version(sandbox: Sandbox) -> None:
     assert (finding.outcome, finding.advice) == (Outcome.FAILED, "run scripts/rolling-restart")
 
 
+def test_a_sealing_key_that_one_worker_has_alone(sandbox: Sandbox) -> None:
+    """Its restart would lose everything."""
+    stats = {
+        "cache-server": {"sealing": {"key_shared": False}},
+        "prng-server": {"sealing": {"key_shared": True}},
+        "expiry-sweeper": {},
+    }
+    host = _host(sandbox, left=_ROOM, stats=stats)
+
+    assert [each.outcome for each in worker_checks.sealing(host)] == [Outcome.WARNING, Outcome.OK]
+
+
 @pytest.mark.parametrize(
     ("state", "outcome"),
     [

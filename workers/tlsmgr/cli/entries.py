@@ -59,9 +59,9 @@ def _caches(options: argparse.Namespace, settings: Settings) -> Sequence[CacheTy
 def _list(options: argparse.Namespace) -> ExitCode:
     settings = settings_of(options)
     painter = Painter(sys.stdout)
-    if not options.json:
-        sys.stdout.write(painter.paint(_LINE.format("CACHE", "AGE", "LEFT", "BYTES", "ID"), "bold"))
     with reach_entries(settings) as entries:
+        if not options.json:
+            sys.stdout.write(painter.paint(_LINE.format("CACHE", "AGE", "LEFT", "BYTES", "ID"), "bold"))
         for cache_type in _caches(options, settings):
             timeout = settings.caches[cache_type].timeout
             for entry in _chosen(_all(entries, cache_type), options):

@@ -46,6 +46,8 @@ def reach_entries(settings: Settings) -> Iterator[Entries]:
         try:
             client.call("ping")
         except ServerUnavailableError as error:
+            if isinstance(error.__cause__, PermissionError):
+                raise  # who may not ask may not read either
             unavailable = error
         else:
             yield _AskedEntries(client)

@@ -11,6 +11,7 @@ from tlsmgr.errors import TlsmgrError
 CHECKS: tuple[Check, ...] = (
     worker_checks.answering,
     worker_checks.versions,
+    worker_checks.sealing,
     worker_checks.randomness,
     worker_checks.limits,
     file_checks.users,
@@ -33,5 +34,11 @@ def examine(host: Surroundings) -> Iterator[Finding]:
         try:
             yield from check(host)
         except TlsmgrError as error:
-            name = check.__name__.replace("_", " ")
-            yield failed(name, f"could not be looked at: {error}", "mend that first, then look again")
+            yield failed(_name(check), f"could not be looked at: {error}", "mend that first, then look again")
+        except OSError as error:
+            text = f"could not be looked at: {error.filename}: {error.strerror}"
+            yield failed(_name(check), text, "look as root")
+
+
+def _name(check: Check) -> str:
+    return check.__name__.replace("_", " ")

@@ -1,5 +1,7 @@
 """Checks of what the workers say of themselves."""
 
+import errno
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,11 +18,10 @@ def answering(host: Surroundings) -> Iterator[Finding]:
     for name, stats in host.stats.items():
         yield ok(f"worker {name}", f"answers, with process id {stats.get('pid')}")
     for name, reason in host.silent.items():
-        yield failed(
-            f"worker {name}",
-            reason,
-            f"supervisorctl status tlsmgr:{name} and its log say why; supervisorctl start tlsmgr:{name}",
-        )
+        advice = f"supervisorctl status tlsmgr:{name} and its log say why; supervisorctl start tlsmgr:{name}"
+        if os.strerror(errno.EACCES) in reason:
+            advice = "look as root, or as one of tlsmgr_authorized_users"
+        yield failed(f"worker {name}", reason, advice)
 
 
 def versions(host: Surroundings) -> Iterator[Finding]:
@@ -31,6 +32,20 @@ def versions(host: Surroundings) -> Iterator[Finding]:
         else:
             text = f"runs version {stats.get('version')}; the one installed is {__version__}"
             yield failed(f"version of {name}", text, "run scripts/rolling-restart")
+
+
+def sealing(host: Surroundings) -> Iterator[Finding]:
+    """Both workers that hold the sealing key have it, so that either may be restarted."""
+    for name, stats in host.stats.items():
+        for _, keys in _maps({"sealing": stats.get("sealing")}):
+            if keys.get("key_shared", True):
+                yield ok(f"sealing key of {name}", "a restart loses no session")
+            else:
+                text = "no other worker has it: a restart loses all sessions and ticket keys"
+                advice = (
+                    "see that both cache-server and prng-server run; their logs say why they do not share it"
+                )
+                yield warning(f"sealing key of {name}", text, advice)
 
 
 def limits(host: Surroundings) -> Iterator[Finding]:
