@@ -42,7 +42,7 @@ def _with_reserve(work: Callable[[SeedReserve, Server], Awaitable[None]]) -> Non
         try:
             await work(reserve, server)
         finally:
-            reserve.close()
+            await reserve.close()
 
     uvloop.run(run())
 
@@ -171,12 +171,26 @@ def test_closing_answers_everybody() -> None:
         server.may_answer.clear()
         replies = [reserve.answer(SeedRequest(size=9)) for _ in range(3)]
         await asyncio.sleep(0)
-        reserve.close()
+        await reserve.close()
         for reply in replies:
             assert isinstance(reply, asyncio.Future)
             assert reply.result().status is Status.OK
         await asyncio.sleep(0)
         assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    _with_reserve(work)
+
+
+def test_closing_reports_what_was_served() -> None:
+    """Every request counts in the PRNG server's figures, those after the last block was fetched too."""
+
+    async def work(reserve: SeedReserve, server: Server) -> None:
+        for _ in range(3):
+            await _seed(reserve, 4)
+        await reserve.close()
+        assert sum(served for _, served in server.calls) == 3
+        await reserve.close()
+        assert len(server.calls) == 2
 
     _with_reserve(work)
 

@@ -19,7 +19,7 @@ from tlsmgr.messages import (
     StatusReply,
     UpdateRequest,
 )
-from tlsmgr.service import session_cache
+from tlsmgr.service import kept_store
 from tlsmgr.service.session_cache import SessionCache, printable
 from tlsmgr.service.session_memory import SessionMemory
 from tlsmgr.storage.sessions import SessionStore, StoredSession
@@ -134,7 +134,7 @@ def test_a_store_that_cannot_be_opened_is_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Meanwhile the policy is answered as ever, nothing is found, and no update is acknowledged."""
-    monkeypatch.setattr(session_cache, "_REOPEN_SECONDS", 0.01)
+    monkeypatch.setattr(kept_store, "_REOPEN_SECONDS", 0.01)
     caplog.set_level("INFO")
     directory = tmp_path / "missing"
 
@@ -160,7 +160,7 @@ async def _saved(cache: SessionCache) -> None:
 
 def test_a_store_that_was_removed_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What would be lost is not acknowledged, and a moment later sessions are saved again."""
-    monkeypatch.setattr(session_cache, "_REOPEN_SECONDS", 0.01)
+    monkeypatch.setattr(kept_store, "_REOPEN_SECONDS", 0.01)
 
     async def run() -> None:
         cache = _cache(settings(), lambda: TroubledStore(tmp_path / "store"), Clock())

@@ -76,6 +76,10 @@ class StoreBusyError(StoreError):
     """Another process holds the store's write lock; the same call may succeed later."""
 
 
+class StoreHeldError(StoreError):
+    """The session store takes no changes until another process is done; opening it anew is no help."""
+
+
 class AddressInUseError(HostError):
     """A live server, or a file that is no socket, is in the place of our socket."""
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 import time
 from collections.abc import Coroutine, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,7 @@ from tlsmgr.processes.lifecycle import WorkerKind
 from tlsmgr.processes.prng_link import PrngLink
 from tlsmgr.processes.request_names import request_figures, request_stats
 from tlsmgr.processes.rpc_dialogue import RpcDialogue, RpcMethods, without_params
-from tlsmgr.processes.stores import store_directories
+from tlsmgr.processes.stores import store_directories, store_in_jail
 from tlsmgr.sealing.custody import Custody
 from tlsmgr.sealing.hand_over import Side
 from tlsmgr.sealing.key_exchange import METHOD
@@ -37,6 +38,8 @@ from tlsmgr.transport.server import SocketServer
 from tlsmgr.transport.unix_socket import listen
 
 _SOCKET_MODE = 0o600
+# For the store of a worker that enters a jail: afterwards it may not be within reach.
+_OPEN_WAIT_SECONDS = 2.0
 _TICKET_KEY_FILE = "tlsmgr_ticket_keys"
 
 
@@ -53,6 +56,7 @@ class CacheServer:
         self._servers: list[SocketServer] = []
         self._requests = {"postfix": request_figures(), "rpc": request_figures()}
         self._retiring: set[asyncio.Task[None]] = set()
+        self._at_end = AsyncExitStack()
 
     def open_privileged(self) -> None:
         """Read the sealing key, which may be root's alone."""
@@ -62,10 +66,14 @@ class CacheServer:
         """Open the stores and both sockets, and serve."""
         settings = self._settings
         self._prng = PrngLink(settings)
+        self._at_end.callback(self._prng.close)
+        self._at_end.callback(self._custody.close)
         await self._prng.connect()
         await self._custody.start()
         self._seeds = SeedReserve(self._prng.fetch_block)
+        self._at_end.push_async_callback(self._seeds.close)
         self._digest = EntropyDigest(self._prng.stir)
+        self._at_end.callback(self._digest.close)
         self._ticket_keys = TicketKeys(
             time.time,
             self._seeds.random_bytes,
@@ -73,6 +81,8 @@ class CacheServer:
             self._custody.sealer,
             durable=self._custody.outlives_reboot,
         )
+        self._at_end.callback(self._ticket_keys.close)
+        self._at_end.push_async_callback(self._close_caches)
         self._use(settings)
         self._ticket_keys.rotate_if_told(rotation_mark(settings.data_directory))
         answers = Answers(self._caches, self._seeds, self._ticket_keys)
@@ -89,10 +99,10 @@ class CacheServer:
 
     def reconfigure(self, settings: Settings) -> None:
         """Take other timeouts, log levels, databases, limits and users over, for all connections."""
+        welcome = _postfix_users(settings), user_ids(settings.tlsmgr_authorized_users)  # which may fail
         self._use(settings)
         postfix, rpc = self._servers
-        postfix.welcome = _postfix_users(settings)
-        rpc.welcome = user_ids(settings.tlsmgr_authorized_users)
+        postfix.welcome, rpc.welcome = welcome
         for server in self._servers:
             server.limit_connections(settings.tlsmgr_client_connection_limit)
         self._settings = settings
@@ -101,17 +111,17 @@ class CacheServer:
         """Find the PRNG server from inside of ``root``."""
         self._prng.enter_jail(root)
         self._custody.enter_jail(root)
+        for cache_type, directory in self._directories.items():
+            last_open = partial(SessionStore, directory, checkpoints=True, open_wait=_OPEN_WAIT_SECONDS)
+            self._caches[cache_type].enter_jail(last_open, store_in_jail(directory, root, checkpoints=True))
 
     async def stop(self, deadline: float) -> None:
         """Answer what was read, commit what was taken, and close."""
-        await asyncio.gather(*(server.drain(deadline) for server in self._servers))
+        async with self._at_end:  # each stage takes place, whatever the others come to
+            await asyncio.gather(*(server.drain(deadline) for server in self._servers))
+
+    async def _close_caches(self) -> None:
         await asyncio.gather(*(cache.close() for cache in self._caches.values()), *self._retiring)
-        if hasattr(self, "_seeds"):
-            self._seeds.close()
-            self._digest.close()
-            self._prng.close()
-            self._ticket_keys.close()
-        self._custody.close()
 
     async def _listen(self, settings: Settings) -> None:
         endpoints = (
@@ -148,9 +158,9 @@ class CacheServer:
             if former is not None and directory == self._directories.get(cache_type):
                 former.use(cache_settings)
                 continue
-            self._caches[cache_type] = self._open_cache(cache_settings, directory)
             if former is not None:
                 self._retire(former)
+            self._caches[cache_type] = self._open_cache(cache_settings, directory)
         self._directories = directories
         self._ticket_keys.timeout = settings.caches[CacheType.SMTPD].timeout
         self._ticket_keys.lease = settings.tlsmgr_ticket_key_lease
@@ -160,7 +170,8 @@ class CacheServer:
         return SessionCache(settings, opener, time.time, self._digest.add, self._memory, self._custody.sealer)
 
     def _retire(self, cache: SessionCache) -> None:
-        task = asyncio.ensure_future(cache.close())
+        # Others are served meanwhile: it waits for no disk, and for nobody's lock.
+        task = asyncio.ensure_future(cache.close(durably=False))
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
 

@@ -1,7 +1,8 @@
 """Where each cache's sessions are on disk, as the configuration has it."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from tlsmgr.config.parameters import database_name
@@ -9,6 +10,7 @@ from tlsmgr.config.settings import Settings
 from tlsmgr.errors import ConfigurationError
 from tlsmgr.messages import CacheType
 from tlsmgr.storage.location import Placement, place_database
+from tlsmgr.storage.sessions import SessionStore
 from tlsmgr.transport.peer import user_id
 
 _log = logging.getLogger(__name__)
@@ -28,6 +30,13 @@ def store_directories(settings: Settings) -> Mapping[CacheType, Path]:
         for warning in placement.warnings:
             _log.warning("%s", warning)
     return {cache_type: placement.path for cache_type, placement in placed.items()}
+
+
+def store_in_jail(directory: Path, root: Path, *, checkpoints: bool) -> Callable[[], SessionStore] | None:
+    """Return what opens a store from inside of the chroot jail ``root``; None if it is out of reach."""
+    if not directory.is_relative_to(root):
+        return None
+    return partial(SessionStore, Path("/") / directory.relative_to(root), checkpoints=checkpoints)
 
 
 def placements(settings: Settings) -> Mapping[CacheType, Placement]:

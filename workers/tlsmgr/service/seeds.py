@@ -1,6 +1,7 @@
 """Seeds for clients: from the PRNG server, and from the kernel when that one is late."""
 
 import asyncio
+import contextlib
 import logging
 import os
 from collections import deque
@@ -18,6 +19,7 @@ _BLOCK_SIZE_MIN = 1024
 _BLOCK_SIZE_MAX = 32768
 _BLOCK_LIFE_SECONDS = 1.0
 _LATE_AFTER_SECONDS = 0.08
+_REPORT_SECONDS = 0.5
 
 FetchBlock = Callable[[int, int], Awaitable[bytes]]
 
@@ -101,12 +103,21 @@ class SeedReserve:
         """Return ``size`` random bytes at once: of the block at hand, or else the kernel's."""
         return self._take(size) or os.urandom(size)
 
-    def close(self) -> None:
-        """Answer who still waits, wipe the block, and stop fetching."""
+    async def close(self) -> None:
+        """Answer who still waits, wipe the block, stop fetching, and report what was served since.
+
+        Every request counts in the PRNG server's figures; it is told within half a second or not.
+        """
         self._serve_from_kernel("the cache server ends")
         self._wipe()
-        if self._fetching is not None:
-            self._fetching.cancel()
+        with contextlib.suppress(ServerUnavailableError, ProtocolError, TimeoutError):
+            async with asyncio.timeout(_REPORT_SECONDS):
+                if self._fetching is not None:
+                    await self._fetching  # which is cancelled when it is late
+                if self._served:
+                    await self._fetch(1, self._served)
+                    self._served = 0
+        self._wipe()
 
     def _take(self, size: int) -> bytes | None:
         while self._blocks:

@@ -1,9 +1,8 @@
 """One session cache: its policy, its store, its log lines."""
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from tlsmgr.config.caches import CacheSettings
 from tlsmgr.errors import Status, StoreBusyError, StoreError
@@ -18,25 +17,19 @@ from tlsmgr.messages import (
 from tlsmgr.occasional_log import OccasionalLog
 from tlsmgr.sealing.sealer import Sealer
 from tlsmgr.sealing.session_sealer import SessionSealer
-from tlsmgr.service.commit_queue import CommitQueue
+from tlsmgr.service.kept_store import KeptStore, OpenStore
 from tlsmgr.service.layered_store import LayeredStore
 from tlsmgr.service.session_memory import SessionMemory
 from tlsmgr.storage.limits import StoreLimits
-from tlsmgr.storage.sessions import Change, Put, Remove, SessionStore
+from tlsmgr.storage.sessions import Change, Put, Remove
 
 _log = logging.getLogger(__name__)
 
 _REFUSED_LOOKUP = LookupReply(status=Status.FAILED)
 _NOT_FOUND = LookupReply(status=Status.NOT_DONE)
 _REFUSED = StatusReply(status=Status.FAILED)
-_NOT_SAVED = StatusReply(status=Status.NOT_DONE)
 
-# Soon, since most causes are gone with a new start, and then less and less often.
-_REOPEN_SECONDS, _LONGEST_REOPEN_SECONDS = 0.1, 5.0
-# Another process that makes or opens the same store has it locked for some milliseconds.
-_BUSY_SECONDS = 0.02
-_UPKEEP_SECONDS = 1.0
-_UPKEEP_PAUSE_SECONDS = 0.01
+_BUSY_PAUSE_SECONDS = 0.01
 _REMOVAL_PAUSE_SECONDS = 0.001
 
 
@@ -59,13 +52,12 @@ class SessionCache:
     def __init__(
         self,
         settings: CacheSettings,
-        open_store: Callable[[], SessionStore] | None,
+        open_store: OpenStore | None,
         clock: Callable[[], float],
         on_session: Callable[[bytes], None],
         memory: SessionMemory,
         sealer: Sealer,
     ) -> None:
-        self._open_store = open_store
         self._clock = clock
         self._on_session = on_session
         self._loop = asyncio.get_running_loop()
@@ -75,20 +67,16 @@ class SessionCache:
         self._layers = LayeredStore(
             self._shelf, self._evicted, SessionSealer(settings.cache_type, sealer, self._was_tampered_with)
         )
-        self._queue: CommitQueue | None = None
-        self._next_attempt: asyncio.TimerHandle | None = None
-        self._failures = 0
-        self._next_upkeep: asyncio.TimerHandle | None = None
         self._removal: asyncio.Task[str] | None = None
         self.figures = self._layers.figures
+        label = settings.cache_type.value
+        self._kept = None if open_store is None else KeptStore(self._layers, open_store, label)
         self.use(settings)
-        if open_store is not None:
-            self._open(open_store)
 
     @property
     def is_enabled(self) -> bool:
         """Whether the configuration names a database for this cache."""
-        return self._open_store is not None
+        return self._kept is not None
 
     @property
     def layers(self) -> LayeredStore:
@@ -123,7 +111,7 @@ class SessionCache:
 
     def lookup(self, request: LookupRequest) -> LookupReply:
         """Return the session, if it is there and its time is not over."""
-        if self._open_store is None:
+        if self._kept is None:
             self.figures.disabled += 1
             return _REFUSED_LOOKUP
         if self._logs_events:
@@ -132,7 +120,7 @@ class SessionCache:
             session = self._layers.lookup(request.cache_id, self._clock(), self._timeout)
         except StoreError as error:
             self.figures.count_failed_lookup(error)
-            self._failed(error)
+            self._kept.failed(error)
             session = None
         if session is None:
             return _NOT_FOUND
@@ -180,85 +168,37 @@ class SessionCache:
         self._removal = self._loop.create_task(self._remove_revoked())
         return self._removal
 
-    async def close(self) -> None:
-        """Close the store when the changes under way are committed."""
+    def enter_jail(self, last_open: OpenStore, open_store: OpenStore | None) -> None:
+        """Get ready for a chroot jail, as ``KeptStore.enter_jail`` has it."""
+        if self._kept is not None:
+            self._kept.enter_jail(last_open, open_store)
+
+    async def close(self, *, durably: bool = True) -> None:
+        """Close the store when the changes under way are committed; what fails then is logged.
+
+        Args:
+            durably: As ``SessionStore.close`` has it; it may hold the event loop for a second.
+        """
         if self._removal is not None:
             self._removal.cancel()
-        for timer in (self._next_attempt, self._next_upkeep):
-            if timer is not None:
-                timer.cancel()
-        if self._queue is not None:
-            await self._queue.drain()
-        self._layers.detach(durably=True)
-        self._memory.release(self._shelf)
+        try:
+            if self._kept is not None:
+                await self._kept.close(durably=durably)
+        finally:
+            self._memory.release(self._shelf)
 
     def _submit(self, change: Change) -> StatusReply | asyncio.Future[StatusReply]:
-        if self._open_store is None:
-            return _REFUSED
-        return _NOT_SAVED if self._queue is None else self._queue.submit(change)
-
-    def _failed(self, error: StoreError) -> None:
-        """Say why, and open the store anew in a while: that also mends one that was removed."""
-        cause = str(error)
-        self._trouble.warning("store", "%s; opening it anew until it works", cause, cause=cause)
-        if self._next_attempt is None:
-            self._try_again(min(_REOPEN_SECONDS * 2.0**self._failures, _LONGEST_REOPEN_SECONDS))
-            self._failures = min(self._failures + 1, 10)
-
-    def _try_again(self, seconds: float) -> None:
-        if self._next_attempt is None and self._open_store is not None:
-            self._next_attempt = self._loop.call_later(seconds, self._reopen, self._open_store)
-
-    def _reopen(self, open_store: Callable[[], SessionStore]) -> None:
-        if self._next_upkeep is not None:
-            self._next_upkeep.cancel()
-        with contextlib.suppress(StoreError):
-            self._layers.detach(durably=False)
-        self._queue = None
-        self._open(open_store)
-
-    def _open(self, open_store: Callable[[], SessionStore]) -> None:
-        self._next_attempt = None
-        try:
-            self._layers.attach(open_store())
-        except StoreBusyError as error:
-            self._trouble.warning("store", "%s", error)
-            self._try_again(_BUSY_SECONDS)
-        except StoreError as error:
-            self._failed(error)
-        else:
-            self._queue = CommitQueue(
-                self._apply_in_doubt if self._failures else self._layers.apply, self._failed
-            )
-            self._next_upkeep = self._loop.call_later(_UPKEEP_SECONDS, self._keep_up)
-
-    def _apply_in_doubt(self, changes: Sequence[Change]) -> Sequence[bool]:
-        # To open a store says little: a full disk shows itself when something is to be saved.
-        done = self._layers.apply(changes)
-        self._failures = 0
-        self._trouble.recovered("store", "the %s session store works again", self._label)
-        return done
-
-    def _keep_up(self) -> None:
-        pause = _UPKEEP_SECONDS
-        try:
-            if self._layers.keep_up():
-                pause = _UPKEEP_PAUSE_SECONDS
-        except StoreBusyError:
-            pause = _UPKEEP_PAUSE_SECONDS
-        except StoreError as error:
-            self._failed(error)
-        self._next_upkeep = self._loop.call_later(pause, self._keep_up)
+        return _REFUSED if self._kept is None else self._kept.submit(change)
 
     async def _remove_revoked(self) -> str:
         position: int | None = 0
-        while position is not None and self.is_enabled:
+        while position is not None and self._kept is not None:
             try:
                 position = self._layers.remove_revoked(position)
             except StoreBusyError:
-                await asyncio.sleep(_UPKEEP_PAUSE_SECONDS)
+                await asyncio.sleep(_BUSY_PAUSE_SECONDS)
             except StoreError as error:
-                self._failed(error)
+                self._kept.failed(error)
                 return str(error)
             await asyncio.sleep(_REMOVAL_PAUSE_SECONDS)
         return ""
