@@ -1,4 +1,8 @@
+import os
+import sys
 from pathlib import Path
+
+import pytest
 
 from tlsmgr.storage.sessions import Put, Remove, SessionStore
 
@@ -57,3 +61,29 @@ def test_no_two_stores_have_an_epoch_in_common(tmp_path: Path) -> None:
         epoch = first.epoch()
     with SessionStore(tmp_path / "b", checkpoints=True) as second:
         assert second.epoch() != epoch
+
+
+def _locks(directory: Path) -> int:
+    """Return how many locks this process has on the store's index."""
+    index = f":{(directory / 'cache.db-shm').stat().st_ino} "
+    held = Path("/proc/locks").read_text().splitlines()
+    return sum(index in line and f" {os.getpid()} " in line for line in held)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process's locks")
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_store_that_is_closed_leaves_the_locks_of_another_one_alone(tmp_path: Path, first: int) -> None:
+    """One cache takes a directory over from another: SQLite tells by its lock that it is in use."""
+    stores = [SessionStore(tmp_path / "store", checkpoints=True) for _ in range(2)]
+    before = _locks(tmp_path / "store")
+    stores.pop(first).close(durably=False)
+    (left,) = stores
+    assert _locks(tmp_path / "store") == before > 0
+    epoch = left.epoch()
+    left.apply([_put(b"a")])
+    with SessionStore(tmp_path / "store", checkpoints=False) as other:
+        other.apply([_put(b"b")])
+        assert left.epoch() != epoch
+    left.close(durably=False)
+    with SessionStore(tmp_path / "store", checkpoints=True) as again:
+        assert again.count() == 2

@@ -9,6 +9,7 @@ import mmap
 import os
 import struct
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import cast
 
@@ -23,11 +24,25 @@ _COMMIT_COUNT = struct.Struct("=8xI")
 _PAGES, _MOVED = struct.Struct("=16xI"), struct.Struct("=96xI")
 
 
+@dataclass(slots=True, kw_only=True)
+class _OpenedIndex:
+    """An index that this process has open, and how many use it."""
+
+    file: int
+    map: mmap.mmap
+    identity: tuple[int, int]
+    users: int = 0
+
+
+_OPENED: dict[tuple[int, int], _OpenedIndex] = {}
+
+
 class WalIndex:
     """The header of one database's WAL index.
 
     It must be opened after the SQLite connection of this process and closed after it: closing
-    any descriptor of the file drops the locks that SQLite has on it.
+    any descriptor of the file drops the locks that SQLite has on it (fcntl(2)). So all of a
+    process that look at one index share one descriptor, which the last of them closes.
 
     Args:
         place: The descriptor of the directory that the database is in.
@@ -37,12 +52,9 @@ class WalIndex:
     """
 
     def __init__(self, place: int) -> None:
-        self._file = os.open(_NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=place)
-        try:
-            self._map = mmap.mmap(self._file, _MAPPED_SIZE, mmap.MAP_SHARED, mmap.PROT_READ)
-        except (OSError, ValueError):
-            os.close(self._file)
-            raise
+        self._opened = _opened(place)
+        self._opened.users += 1
+        self._map = self._opened.map
         #: Returns what differs after each commit; as good as SQLite's own when a commit is under way.
         self.header = cast("Callable[[], bytes]", partial(self._map.__getitem__, slice(_HEADER_SIZE)))
 
@@ -53,8 +65,29 @@ class WalIndex:
 
     def close(self) -> None:
         """Let go of the index; once."""
-        self._map.close()
-        os.close(self._file)
+        self._opened.users -= 1
+        if not self._opened.users:
+            del _OPENED[self._opened.identity]
+            self._map.close()
+            os.close(self._opened.file)
+
+
+def _opened(place: int) -> _OpenedIndex:
+    # Not opened to see which one it is: that descriptor would have to be closed again.
+    found = os.stat(_NAME, dir_fd=place, follow_symlinks=False)
+    known = _OPENED.get((found.st_dev, found.st_ino))
+    if known is not None:
+        return known
+    file = os.open(_NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=place)
+    try:
+        opened = os.fstat(file)
+        mapped = mmap.mmap(file, _MAPPED_SIZE, mmap.MAP_SHARED, mmap.PROT_READ)
+    except (OSError, ValueError):
+        os.close(file)
+        raise
+    identity = opened.st_dev, opened.st_ino
+    _OPENED[identity] = _OpenedIndex(file=file, map=mapped, identity=identity)
+    return _OPENED[identity]
 
 
 def commits_between(former: bytes, latter: bytes) -> int:
