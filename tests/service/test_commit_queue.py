@@ -56,6 +56,39 @@ def test_a_crowd_is_committed_in_several_transactions(tmp_path: Path) -> None:
     _with_queue(tmp_path, work)
 
 
+def test_large_sessions_are_committed_a_few_at_a_time(tmp_path: Path) -> None:
+    """They cost by the byte, and the loop is to have its turn soon; a single one may be of any size."""
+
+    async def work(queue: CommitQueue, store: TroubledStore) -> None:
+        replies = [queue.submit(_put(bytes(16_000), bytes([each]))) for each in range(20)]
+        replies.append(queue.submit(_put(bytes(100_000), b"large")))
+        assert await asyncio.gather(*replies) == [OK] * 21
+        assert store.transactions == [5, 5, 5, 5, 1]
+
+    _with_queue(tmp_path, work)
+
+
+def test_what_waits_for_a_lock_is_bounded_in_bytes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Beyond that, who comes is told at once that nothing was saved; later there is room again."""
+
+    async def work(queue: CommitQueue, store: TroubledStore) -> None:
+        session = bytes(100_000)
+        with locked(tmp_path / "store"):
+            replies = [queue.submit(_put(session)) for _ in range(100)]
+            refused = [reply.result() for reply in replies if reply.done()]
+            assert refused == [NOT_DONE] * len(refused)
+            assert 80 <= 100 - len(refused) <= 84
+            for _ in range(3):
+                await asyncio.sleep(0)  # the store is found locked, and the group put back
+        answers = await asyncio.gather(*replies)
+        assert answers.count(OK) == 100 - len(refused)
+        assert await queue.submit(_put(session)) == OK
+        assert store.count() == 1
+
+    _with_queue(tmp_path, work)
+    assert len(caplog.records) == 1
+
+
 def test_what_was_acknowledged_is_in_the_store(tmp_path: Path) -> None:
     """Another connection finds it as soon as the reply is there."""
 

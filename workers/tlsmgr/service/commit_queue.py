@@ -9,13 +9,17 @@ from dataclasses import dataclass
 from tlsmgr.errors import Status, StoreBusyError, StoreError
 from tlsmgr.messages import StatusReply
 from tlsmgr.occasional_log import OccasionalLog
-from tlsmgr.storage.sessions import Change
+from tlsmgr.storage.sessions import Change, Put
 
 _log = logging.getLogger(__name__)
 
 # A row with a random id costs some 30 us inside a transaction; so many hold the event loop
 # for less than 2 ms.
 _CHANGES_PER_TRANSACTION = 32
+# Large sessions cost by the byte: 32 of 16 KB would hold it for 5 ms.
+_BYTES_PER_TRANSACTION = 65536
+# What waits together for a store that another process has locked. Handshakes do not come near it.
+_BYTES_WAITING = 8 << 20
 _BUSY_PAUSE_SECONDS = 0.002
 # smtpd waits for this answer in the middle of a handshake.
 _DEADLINE_SECONDS = 1.0
@@ -35,7 +39,8 @@ class CommitQueue:
     """Applies changes to one store, all that came in one turn of the event loop at a time.
 
     Each reply is given once its transaction has ended: OK when it was committed,
-    NOT_DONE when the store failed, stayed locked for a second, or had no such row.
+    NOT_DONE when the store failed, stayed locked for a second, or had no such row, or when more
+    than 8 MiB wait already.
 
     Args:
         apply: Makes changes in one transaction, as ``SessionStore.apply`` does.
@@ -49,6 +54,7 @@ class CommitQueue:
         self._on_failure = on_failure
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[_Waiting] = deque()
+        self._bytes_waiting = 0
         self._is_scheduled = False
         self._trouble = OccasionalLog(_log, self._loop.time)
         self._idle = asyncio.Event()
@@ -57,6 +63,16 @@ class CommitQueue:
     def submit(self, change: Change) -> asyncio.Future[StatusReply]:
         """Take a change; the future's reply comes within a little more than a second."""
         reply: asyncio.Future[StatusReply] = self._loop.create_future()
+        size = _size(change)
+        if self._bytes_waiting + size > _BYTES_WAITING:
+            self._trouble.warning(
+                "size",
+                "sessions of %d bytes wait to be saved: more are refused meanwhile",
+                self._bytes_waiting,
+            )
+            reply.set_result(_NOT_DONE)
+            return reply
+        self._bytes_waiting += size
         self._waiting.append(_Waiting(change, reply, self._loop.time() + _DEADLINE_SECONDS))
         if not self._is_scheduled:
             self._is_scheduled = True
@@ -70,7 +86,7 @@ class CommitQueue:
 
     def _commit(self) -> None:
         self._is_scheduled = False
-        group = [self._waiting.popleft() for _ in range(min(len(self._waiting), _CHANGES_PER_TRANSACTION))]
+        group = self._next_group()
         pause = 0.0
         outcomes: Sequence[bool] = [False] * len(group)
         try:
@@ -86,6 +102,15 @@ class CommitQueue:
             _answer(group, outcomes)
             self._schedule_rest(pause)
 
+    def _next_group(self) -> list[_Waiting]:
+        group: list[_Waiting] = []
+        size = 0
+        while self._waiting and len(group) < _CHANGES_PER_TRANSACTION and size < _BYTES_PER_TRANSACTION:
+            group.append(self._waiting.popleft())
+            size += _size(group[-1].change)
+        self._bytes_waiting -= size
+        return group
+
     def _schedule_rest(self, pause: float) -> None:
         if self._waiting:
             self._is_scheduled = True
@@ -99,8 +124,15 @@ class CommitQueue:
         late = [each for each in group if each.deadline <= now]
         if late:
             self._trouble.warning("store", "%s", error)
-        self._waiting.extendleft(each for each in reversed(group) if each.deadline > now)
+        others = [each for each in group if each.deadline > now]
+        self._waiting.extendleft(reversed(others))
+        self._bytes_waiting += sum(_size(each.change) for each in others)
         return late
+
+
+def _size(change: Change) -> int:
+    session = change.session if isinstance(change, Put) else b""
+    return len(change.cache_id) + len(session)
 
 
 def _answer(group: list[_Waiting], outcomes: Sequence[bool]) -> None:
