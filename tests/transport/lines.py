@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -127,3 +128,11 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(DEADLINE_SECONDS):
         while not condition():  # noqa: ASYNC110 - conditions are of any kind, no event tells
             await asyncio.sleep(0.001)
+
+
+def size_that_the_kernel_takes() -> int:
+    """Return how much of one large answer the kernel takes for a client that does not read."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)  # noqa: FBT003 - socket's own signature
+        return ours.send(bytes(4 << 20))

@@ -4,7 +4,7 @@ import logging
 import pytest
 import uvloop
 
-from tests.transport.lines import Lines, connected, serving, until
+from tests.transport.lines import Lines, connected, serving, size_that_the_kernel_takes, until
 from tlsmgr.transport.connection import Deadlines
 
 QUICK = Deadlines(half_request=0.05, write=0.05)
@@ -206,6 +206,25 @@ def test_a_client_that_does_not_read_is_dropped(caplog: pytest.LogCaptureFixture
         ):
             reader._transport.pause_reading()  # type: ignore[attr-defined]  # noqa: SLF001 - streams offer no other way
             writer.write(b"BIG %d\n" % MORE_THAN_THE_KERNEL_HOLDS)
+            await until(lambda: server.figures.accepted == 1)
+            await until(lambda: server.figures.open == 0)
+
+    uvloop.run(run())
+    assert "does not read its answers" in caplog.text
+
+
+def test_a_client_is_dropped_for_the_first_byte_that_the_kernel_does_not_take(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """However little we are left with, we do not keep it for ever."""
+
+    async def run() -> None:
+        async with (
+            serving(Lines, deadlines=QUICK) as (server, path),
+            connected(path) as (reader, writer),
+        ):
+            reader._transport.pause_reading()  # type: ignore[attr-defined]  # noqa: SLF001 - as above
+            writer.write(b"BIG %d\n" % (size_that_the_kernel_takes() + 1))
             await until(lambda: server.figures.accepted == 1)
             await until(lambda: server.figures.open == 0)
 

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, ExitStack
 import pytest
 import uvloop
 
-from tests.transport.lines import Lines, connected, serving, until
+from tests.transport.lines import Lines, connected, serving, size_that_the_kernel_takes, until
 from tlsmgr.transport import server as server_module
 
 LIMIT = 3
@@ -117,14 +117,15 @@ def test_of_too_many_half_requests_the_oldest_are_dropped(
 def test_a_client_that_does_not_read_counts_as_one_that_makes_us_hold(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Unread answers are bytes held too."""
+    """Unread answers are bytes held too, however few the kernel does not take."""
     monkeypatch.setattr(server_module, "_HOLDING_MAX", 2)
 
     async def run() -> None:
         async with serving(Lines) as (server, path), AsyncExitStack() as stack:
             for _ in range(3):
-                _, writer = await stack.enter_async_context(connected(path))
-                writer.write(b"BIG 4000000\n")
+                reader, writer = await stack.enter_async_context(connected(path))
+                reader._transport.pause_reading()  # type: ignore[attr-defined]  # noqa: SLF001 - streams offer no other way
+                writer.write(b"BIG %d\n" % (size_that_the_kernel_takes() + 1))
             await until(lambda: server.figures.dropped == 1)
 
     uvloop.run(run())

@@ -19,8 +19,8 @@ _log = logging.getLogger(__name__)
 
 # Answers that one client may wait for at a time; beyond, it is not read from.
 _UNANSWERED_MAX = 1024
-# Answers are written together up to so many bytes. It is the transport's high-water mark too: a
-# client that does not read is noticed after one batch, not after all that its requests ask for.
+# Answers are written together up to so many bytes: so much at most is held for a client that does
+# not read them, besides what the kernel holds.
 _BATCH_SIZE = 65536
 # Requests of one client that are answered before the event loop sees to the others again: 0.1 to 1 ms.
 _REQUESTS_PER_TURN = 32
@@ -32,7 +32,7 @@ class Deadlines:
     """How many seconds a client may take."""
 
     half_request: float = 30.0  #: to send the rest of a request that it began
-    write: float = 10.0  #: to read answers, once the socket's buffer is full
+    write: float = 10.0  #: to read answers, once the kernel does not take all of them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +75,8 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greet the peer."""
         self._transport = cast("asyncio.Transport", transport)
+        # So that we are told as soon as anything is left that the kernel did not take.
+        self._transport.set_write_buffer_limits(high=0)
         self._descriptor = transport.get_extra_info("socket").fileno()
         if self._is_closing:
             self._transport.abort()
@@ -289,8 +291,6 @@ class Connection(asyncio.Protocol):
         # Requests may still wait behind an unread answer; the write deadline bounds that.
         if self._transport is not None and not self.awaits_answers and self._peer_reads:
             self._transport.close()
-            if self._transport.get_write_buffer_size() > 0:
-                self._write.start(self._rules.deadlines.write, self._give_up_writing)
 
     def _give_up_reading(self) -> None:
         _log.warning("closing a connection: half a request, and then nothing for too long")
