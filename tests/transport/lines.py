@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from tlsmgr.errors import ProtocolError
-from tlsmgr.transport.connection import Deadlines
+from tlsmgr.transport.deadline import Deadlines
 from tlsmgr.transport.dialogue import Deferred, Dialogue, EndOfDialogue
 from tlsmgr.transport.server import CONNECTION_LIMIT, SocketServer
 from tlsmgr.transport.unix_socket import listen

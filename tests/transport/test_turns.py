@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import uvloop
 
 from tests.transport.lines import Lines, connected, serving, until
-from tlsmgr.transport.connection import Deadlines
+from tlsmgr.transport.deadline import Deadlines
 
 MANY = 3000
 QUESTIONS = b"".join(b"%d\n" % number for number in range(MANY))

@@ -11,7 +11,7 @@ from pathlib import PurePath
 from typing import cast
 
 from tlsmgr.errors import ProtocolError
-from tlsmgr.transport.deadline import Deadline
+from tlsmgr.transport.deadline import Deadline, Deadlines
 from tlsmgr.transport.dialogue import Deferred, Dialogue, EndOfDialogue
 from tlsmgr.transport.peer import PeerCredentials
 
@@ -25,14 +25,6 @@ _BATCH_SIZE = 65536
 # Requests of one client that are answered before the event loop sees to the others again: 0.1 to 1 ms.
 _REQUESTS_PER_TURN = 32
 _FRAMES_SHOWN = 4
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deadlines:
-    """How many seconds a client may take."""
-
-    half_request: float = 30.0  #: to send the rest of a request that it began
-    write: float = 10.0  #: to read answers, once the kernel does not take all of them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +52,7 @@ class Connection(asyncio.Protocol):
         self.was_used = True
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._descriptor = -1
+        self._descriptor = -1  # from the moment on in which the transport may close it, too
         self._unanswered = 0
         self._peer_reads = True
         self._is_reading = True
@@ -79,7 +71,7 @@ class Connection(asyncio.Protocol):
         self._transport.set_write_buffer_limits(high=0)
         self._descriptor = transport.get_extra_info("socket").fileno()
         if self._is_closing:
-            self._transport.abort()
+            self.abort()
         elif self._dialogue.greeting:
             self._transport.write(self._dialogue.greeting)
 
@@ -116,6 +108,7 @@ class Connection(asyncio.Protocol):
         """Forget the connection; answers still under way have nowhere to go."""
         del exc  # the peer's way of going away changes nothing here
         self._is_closing = True
+        self._descriptor = -1
         self._transport = None
         self._half_request.end()
         self._write.end()
@@ -136,6 +129,7 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         """Close at once, whatever has not been answered or sent."""
         self._is_closing = self._is_over = True
+        self._descriptor = -1
         if self._transport is not None:
             self._transport.abort()
 
@@ -178,10 +172,10 @@ class Connection(asyncio.Protocol):
     def _write_at_once(self, transport: asyncio.Transport, answer: bytes) -> None:
         """Write without the way through the transport's queue, which takes a tenth of a request's time.
 
-        Only for where the transport has just delivered something: then its descriptor is open.
+        Only where the peer reads: then the transport holds nothing that has to go first.
         """
         sent = 0
-        if not transport.get_write_buffer_size():
+        if self._descriptor >= 0:
             try:
                 sent = os.write(self._descriptor, answer)
             except OSError:
@@ -290,6 +284,7 @@ class Connection(asyncio.Protocol):
         self._half_request.end()
         # Requests may still wait behind an unread answer; the write deadline bounds that.
         if self._transport is not None and not self.awaits_answers and self._peer_reads:
+            self._descriptor = -1
             self._transport.close()
 
     def _give_up_reading(self) -> None:

@@ -1,11 +1,20 @@
-"""A timer that runs or does not."""
+"""What a client may take of our time, and the timers for that."""
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deadlines:
+    """How many seconds a client may take."""
+
+    half_request: float = 30.0  #: to send the rest of a request that it began
+    write: float = 10.0  #: to read answers, once the kernel does not take all of them
 
 
 class Deadline:
-    """Calls once, unless it is ended before.
+    """A timer that runs or does not; it calls once, unless it is ended before.
 
     Attributes:
         timer: None while it does not run.

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from tlsmgr.errors import HostError
 from tlsmgr.occasional_log import OccasionalLog
 from tlsmgr.transport.acceptor import Acceptor
-from tlsmgr.transport.connection import Connection, Deadlines, Rules
+from tlsmgr.transport.connection import Connection, Rules
 from tlsmgr.transport.crowd import Crowd
+from tlsmgr.transport.deadline import Deadlines
 from tlsmgr.transport.dialogue import Dialogue
 from tlsmgr.transport.peer import PeerCredentials, peer_credentials
 from tlsmgr.transport.unix_socket import ListeningSocket, listen
