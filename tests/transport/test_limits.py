@@ -76,6 +76,34 @@ def test_a_client_that_waits_for_an_answer_is_never_closed_for_another() -> None
     uvloop.run(run())
 
 
+def test_connections_that_have_their_answers_make_room_for_those_in_the_queue() -> None:
+    """It needs no client to end its connection: those that were answered are idle."""
+
+    async def run() -> None:
+        dialogue = Lines()
+        async with (
+            serving(lambda: dialogue, connection_limit=LIMIT) as (server, path),
+            AsyncExitStack() as stack,
+        ):
+            clients: list[Streams] = []
+            for number in range(1, LIMIT + 2):
+                clients.append(await stack.enter_async_context(connected(path)))
+                clients[-1][1].write(b"LATER x\n")
+                await until(lambda: len(dialogue.later) == number)  # noqa: B023 - awaited here
+            for later in dialogue.later[:-1]:
+                later.set_result(b"x")
+            for reader, _ in clients[:-1]:
+                assert await reader.readline() == b"x\n"
+            late = [await stack.enter_async_context(connected(path)) for _ in range(LIMIT - 1)]
+            for client in late:
+                assert await ask(client) == b"a\n"
+            assert server.figures.open <= LIMIT
+            dialogue.later[-1].set_result(b"y")
+            assert await clients[-1][0].readline() == b"y\n"
+
+    uvloop.run(run())
+
+
 def test_the_limit_can_be_changed_while_serving() -> None:
     """A lower one holds from the next new client on."""
 

@@ -54,6 +54,21 @@ class Acceptor:
             self._is_accepting = False
             self._loop.remove_reader(self._listener)
 
+    def pause(self, has_room: Callable[[], bool]) -> None:
+        """Accept no more until ``resume``, or until somebody waits and there is room again.
+
+        Args:
+            has_room: Is asked every 20 ms while somebody waits.
+        """
+        self.stop()
+        self._pause = self._loop.call_later(_PAUSE_SECONDS, self._try_again, has_room)
+
+    def _try_again(self, has_room: Callable[[], bool]) -> None:
+        if self._somebody_waits() and has_room():
+            self.resume()
+        else:
+            self.pause(has_room)
+
     def _accept(self) -> None:
         for _ in range(_ACCEPTED_PER_TURN):
             if not self._is_accepting:

@@ -173,7 +173,10 @@ class SocketServer:
         if peer is None:
             accepted.close()
             return
-        self._make_room()
+        if not self._make_room() and self._acceptor is not None:
+            # All wait for answers: this one is let in, and the next ones wait until one has gone
+            # or is idle.
+            self._acceptor.pause(self._make_room)
         connection = Connection(self._rules, peer)
         self._crowd.add(connection)
         opening = self._loop.create_task(self._open(connection, accepted))
@@ -211,12 +214,11 @@ class SocketServer:
             self._figures.refused,
         )
 
-    def _make_room(self) -> None:
+    def _make_room(self) -> bool:
         while len(self._crowd) >= self._limit:
             if not self._evict("the limit of %d connections is reached", self._limit):
-                # All wait for answers: this one is let in, and the next ones wait until one has gone.
-                self._pause_accepting()
-                return
+                return False
+        return True
 
     def _evict(self, why: str, *arguments: object) -> bool:
         idle = self._crowd.pop_idle()
@@ -228,10 +230,6 @@ class SocketServer:
             "room", f"{self._listener.path}: {why}: closing idle connections to make room", *arguments
         )
         return True
-
-    def _pause_accepting(self) -> None:
-        if self._acceptor is not None:
-            self._acceptor.stop()
 
     def _descriptors_are_short(self, error: OSError) -> None:
         self._figures.shortages += 1
