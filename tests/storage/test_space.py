@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.storage.test_quarantine import statement
-from tlsmgr.errors import StoreBusyError
+from tlsmgr.errors import StoreHeldError
 from tlsmgr.storage import database
 from tlsmgr.storage.sessions import BACKLOG_TO_MOVE, Put, SessionStore
 
@@ -113,7 +113,7 @@ def test_the_log_is_bounded_under_a_long_reader(
     with closing(sqlite3.connect(directory / "cache.db", isolation_level=None)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM Cache").fetchone()
-        with pytest.raises(StoreBusyError, match="end that process"):
+        with pytest.raises(StoreHeldError, match="end that process"):
             fill(store, 100_000)
         assert (directory / "cache.db-wal").stat().st_size < 1300 * 4200
         saved = store.count()

@@ -63,7 +63,7 @@ def test_no_two_stores_have_an_epoch_in_common(tmp_path: Path) -> None:
         assert second.epoch() != epoch
 
 
-def _locks(directory: Path) -> int:
+def locks_on_index(directory: Path) -> int:
     """Return how many locks this process has on the store's index."""
     index = f":{(directory / 'cache.db-shm').stat().st_ino} "
     held = Path("/proc/locks").read_text().splitlines()
@@ -75,10 +75,10 @@ def _locks(directory: Path) -> int:
 def test_a_store_that_is_closed_leaves_the_locks_of_another_one_alone(tmp_path: Path, first: int) -> None:
     """One cache takes a directory over from another: SQLite tells by its lock that it is in use."""
     stores = [SessionStore(tmp_path / "store", checkpoints=True) for _ in range(2)]
-    before = _locks(tmp_path / "store")
+    before = locks_on_index(tmp_path / "store")
     stores.pop(first).close(durably=False)
     (left,) = stores
-    assert _locks(tmp_path / "store") == before > 0
+    assert locks_on_index(tmp_path / "store") == before > 0
     epoch = left.epoch()
     left.apply([_put(b"a")])
     with SessionStore(tmp_path / "store", checkpoints=False) as other:

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from itertools import count as counter
 from pathlib import Path
 
-from tlsmgr.errors import StoreBusyError, StoreDamagedError, StoreError
+from tlsmgr.errors import StoreBusyError, StoreDamagedError, StoreError, StoreHeldError
 from tlsmgr.storage import quarantine
 from tlsmgr.storage.failures import FAULTS, store_error, whole_number
 from tlsmgr.storage.opening import open_database
@@ -19,7 +19,8 @@ _CLOSED = -1
 _CLOSE_WAIT_MILLISECONDS = 500
 # Over all stores of the process, so that what was remembered of one is never taken for another's.
 _EPOCHS = counter()
-# A log that is so long takes no more: 64 MiB. Moving that holds the caller for some 60 ms, once.
+# A log that is so long takes no more: 64 MiB. SQLite moves it in one go or not at all; moving that
+# holds the caller for some 60 ms, once.
 _LOG_PAGES_AT_MOST = 2**14
 # A change that changes nothing, so that the commit is known as our own. diskcache counts hits
 # there, when it is told to.
@@ -201,7 +202,7 @@ class Database:
     def _check_log(self) -> None:
         # It can be moved as far only as nobody reads from it.
         if self.log_backlog() >= _LOG_PAGES_AT_MOST and not self.move_log():
-            raise StoreBusyError(
+            raise StoreHeldError(
                 f"session store {self.directory}: its log has grown to {_LOG_PAGES_AT_MOST} pages, since"
                 " another process has been reading the database for long; end that process"
             )

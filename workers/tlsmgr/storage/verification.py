@@ -1,27 +1,33 @@
 """Whether a store is whole, looked at while others use it. Changes nothing.
 
 The rows are read in steps, each a short transaction of its own: a long one would keep the log from
-being moved. SQLite's own check is one statement for each table.
+being moved. SQLite's own check is one statement for each table, which gives way when the log has
+grown long meanwhile.
 """
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event, Thread
 from urllib.parse import quote
 
-from tlsmgr.errors import StoreError
-from tlsmgr.storage.failures import store_error, whole_number
+from tlsmgr.errors import StoreBusyError, StoreError
+from tlsmgr.storage.directory import opened_directory
+from tlsmgr.storage.failures import FAULTS, store_error, whole_number
 from tlsmgr.storage.limits import StoreLimits
 from tlsmgr.storage.quarantine import boot_identity, refuse_distrusted
 from tlsmgr.storage.schema import check_ours
 from tlsmgr.storage.settings import DATABASE_NAME, connection_pragmas
+from tlsmgr.storage.wal_index import WalIndex
 
 _ROWS_A_STEP = 1000
 # A store is within its limits to this part of them, while it gets below again.
 _LEEWAY = 1.02
 _BUSY_MILLISECONDS = 2000
+# Half of what makes a store take no more changes, and how often to look.
+_LOG_PAGES, _LOOK_SECONDS = 2**13, 0.02
 _NEXT = "SELECT max(rowid) FROM (SELECT rowid FROM Cache WHERE rowid > ? ORDER BY rowid LIMIT ?)"
 _ODD = """
     SELECT count(*) FROM Cache WHERE rowid > ?1 AND rowid <= ?2 AND NOT (
@@ -57,20 +63,35 @@ def defects(directory: Path, limits: StoreLimits, sealed: SealedForm) -> Iterato
         sealed: the form of each session.
 
     Raises:
-        StoreError: the store cannot be read; StoreDamagedError when it is to be set aside.
+        StoreError: the store cannot be read; StoreDamagedError when it is to be set aside;
+            StoreBusyError when so much is saved meanwhile that the check had to give way.
     """
     refuse_distrusted(directory, boot_identity())
     try:
-        with closing(_connect(directory)) as connection:
-            check_ours(connection)
+        with _opened(directory) as (connection, log):
             for problem in (
-                *_integrity(connection),
+                *_integrity(connection, log),
                 *_rows(connection, sealed),
                 *_excess(connection, limits),
             ):
                 yield f"session store {directory}: {problem}"
-    except sqlite3.Error as cause:
+    except FAULTS as cause:
         raise store_error(str(directory), "verify it", cause) from cause
+
+
+@contextmanager
+def _opened(directory: Path) -> Iterator[tuple[sqlite3.Connection, WalIndex | None]]:
+    with closing(_connect(directory)) as connection:
+        check_ours(connection)
+        log: WalIndex | None = None
+        with opened_directory(directory) as place, suppress(FileNotFoundError):
+            log = WalIndex(place)  # not there for one that was just compacted
+        try:
+            yield connection, log
+        finally:
+            connection.close()  # before the log: see WalIndex
+            if log is not None:
+                log.close()
 
 
 def _connect(directory: Path) -> sqlite3.Connection:
@@ -86,11 +107,38 @@ def _connect(directory: Path) -> sqlite3.Connection:
     return connection
 
 
-def _integrity(connection: sqlite3.Connection) -> Iterator[str]:
+def _integrity(connection: sqlite3.Connection, log: WalIndex | None) -> Iterator[str]:
     for table in ("Settings", "Cache"):
-        for (finding,) in connection.execute(f"PRAGMA quick_check('{table}')").fetchmany(3):
+        with _giving_way(connection, log):
+            findings = connection.execute(f"PRAGMA quick_check('{table}')").fetchmany(3)
+        for (finding,) in findings:
             if finding != "ok":
                 yield f"SQLite finds: {finding}; restart the cache server, which sets a damaged store aside"
+
+
+@contextmanager
+def _giving_way(connection: sqlite3.Connection, log: WalIndex | None) -> Iterator[None]:
+    """End a long statement before the cache server can save no more for it."""
+    is_done = Event()
+
+    def watch() -> None:
+        while not is_done.wait(_LOOK_SECONDS):
+            if log is not None and log.backlog() >= _LOG_PAGES:
+                connection.interrupt()
+
+    watcher = Thread(target=watch, name="log-watcher")
+    watcher.start()
+    try:
+        yield
+    except sqlite3.OperationalError as cause:
+        if cause.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+            raise
+        raise StoreBusyError(
+            "so much is saved just now that its check would keep the log from being moved; verify it later"
+        ) from cause
+    finally:
+        is_done.set()
+        watcher.join()
 
 
 def _rows(connection: sqlite3.Connection, sealed: SealedForm) -> Iterator[str]:
