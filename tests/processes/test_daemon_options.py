@@ -89,6 +89,34 @@ def test_a_jailed_worker_says_at_sighup_that_it_must_be_restarted(jail: Sandbox,
 
 
 @needs_root
+@pytest.mark.parametrize("is_in_jail", [True, False])
+def test_a_jailed_worker_outlives_a_fault_of_its_store(jail: Sandbox, *, is_in_jail: bool) -> None:
+    """A database that is out of reach for a moment; the jail has it below its root, or not at all."""
+    base = jail.queue / "private" if is_in_jail else jail.data
+    jail.configure(
+        f"tlsmgr_run_directory = {jail.run}", f"smtpd_tls_session_cache_database = diskcache:{base}/store"
+    )
+    jail.start("cache-server", "-c")
+    jail.start("expiry-sweeper", "-c")
+    database = base / "store" / "cache.db"
+    with jail.client() as client, jail.client("expiry-sweeper") as sweeper:
+
+        def is_swept() -> bool:
+            answer = sweeper.call("sweep")
+            assert isinstance(answer, dict)
+            return not answer["failures"]
+
+        wait_for("sweep", is_swept)
+        assert client.update(CacheType.SMTPD, b"id", b"session")
+        away = database.rename(base / "away")
+        assert not client.update(CacheType.SMTPD, b"id", b"another")
+        assert not is_swept()
+        away.rename(database)
+        wait_for("update", lambda: client.update(CacheType.SMTPD, b"id", b"another"))
+        wait_for("sweep", is_swept)
+
+
+@needs_root
 def test_a_jailed_cache_server_finds_a_prng_server_that_was_restarted(jail: Sandbox) -> None:
     """Sockets below the queue directory are within reach of the jail."""
     prng_server = jail.start("prng-server", "-c")

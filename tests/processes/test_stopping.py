@@ -52,6 +52,23 @@ def test_leaves_no_socket_behind(sandbox: Sandbox, name: str, stop: signal.Signa
     assert f"{name} has stopped" in worker.log
 
 
+def test_a_store_that_does_not_close_well_spoils_nothing(sandbox: Sandbox) -> None:
+    """As on a full disk: the other caches are closed as ever, and the exit code is 0."""
+    worker = sandbox.start("cache-server")
+    with sandbox.client() as client:
+        for cache_type in CacheType:
+            assert client.update(cache_type, b"id", _SESSION)
+    database = sandbox.data / "smtpd_scache" / "cache.db"
+    database.rename(database.with_name("away"))
+
+    assert worker.stop() == ExitCode.OK
+
+    assert "smtpd_scache: cannot" in worker.log
+    for cache_type in (CacheType.SMTP, CacheType.LMTP):
+        files = {path.name for path in (sandbox.data / f"{cache_type.value}_scache").iterdir()}
+        assert files == {"cache.db"}, "no log and no mark are left"
+
+
 def test_answers_what_was_read_in_the_attribute_protocol(sandbox: Sandbox) -> None:
     """Each client of a burst gets all its answers in order, and what was acknowledged is in the store."""
     worker = sandbox.start("cache-server")

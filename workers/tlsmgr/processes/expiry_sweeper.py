@@ -17,7 +17,7 @@ from tlsmgr.processes.metrics_endpoint import MetricsEndpoint
 from tlsmgr.processes.prng_link import PrngLink
 from tlsmgr.processes.request_names import request_stats
 from tlsmgr.processes.rpc_dialogue import RpcDialogue, RpcMethods, without_params
-from tlsmgr.processes.stores import store_directories
+from tlsmgr.processes.stores import store_directories, store_in_jail
 from tlsmgr.service.entropy_digest import EntropyDigest
 from tlsmgr.service.swept_cache import Sweep, SweptCache
 from tlsmgr.storage.sessions import SessionStore
@@ -27,6 +27,8 @@ from tlsmgr.transport.unix_socket import listen
 
 # While the cache server makes the same store; nobody's handshake waits for this process.
 _OPEN_WAIT_SECONDS = 0.5
+# For the store of a worker that enters a jail: afterwards it may not be within reach.
+_LAST_OPEN_WAIT_SECONDS = 2.0
 
 
 class ExpirySweeper:
@@ -73,16 +75,20 @@ class ExpirySweeper:
 
     def reconfigure(self, settings: Settings) -> None:
         """Take other timeouts, databases, limits and users over."""
+        welcome = user_ids(settings.tlsmgr_authorized_users)  # which may fail
         self._use(settings)
         self._metrics.use(settings.tlsmgr_metrics_address)
         if self._server is not None:
-            self._server.welcome = user_ids(settings.tlsmgr_authorized_users)
+            self._server.welcome = welcome
         self._settings = settings
 
     def enter_jail(self, root: Path) -> None:
         """Find the PRNG server from inside of ``root``."""
         self._prng.enter_jail(root)
         self._metrics.enter_jail(root)
+        for cache_type, directory in self._directories.items():
+            last_open = partial(SessionStore, directory, checkpoints=False, open_wait=_LAST_OPEN_WAIT_SECONDS)
+            self._caches[cache_type].enter_jail(last_open, store_in_jail(directory, root, checkpoints=False))
 
     async def stop(self, deadline: float) -> None:
         """Stop between two steps of a sweep, and close."""
@@ -109,7 +115,7 @@ class ExpirySweeper:
         self._directories = directories
 
     def _retire(self, cache: SweptCache) -> None:
-        task = asyncio.ensure_future(cache.close())
+        task = asyncio.ensure_future(cache.close(durably=False))
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
 

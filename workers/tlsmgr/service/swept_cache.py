@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from tlsmgr.errors import StoreBusyError, StoreError
+from tlsmgr.errors import StoreBusyError, StoreDamagedError, StoreError
 from tlsmgr.occasional_log import OccasionalLog
 from tlsmgr.storage.sessions import BACKLOG_TO_MOVE, SWEEP_STEP, SessionStore
 
@@ -60,7 +60,7 @@ class SweptCache:
         timeout: Seconds between two sweeps.
         open_store: Opens the store; tried again when it fails.
         clock: The time of day in seconds since 1970.
-        on_removal: Is told the id of each entry that was removed.
+        observe: Is told the id of each entry that was removed, and of each sweep what it came to and when.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class SweptCache:
         timeout: int,
         open_store: Callable[[], SessionStore],
         clock: Callable[[], float],
-        on_removal: Callable[[bytes], None],
+        observe: Callable[[bytes], None],
     ) -> None:
         self._timeout = timeout
         self._timeout_changed = asyncio.Event()
@@ -77,9 +77,9 @@ class SweptCache:
         self.dropped = 0
         self.figures = SweepFigures()
         self._label = label
-        self._open_store = open_store
+        self._open_store: Callable[[], SessionStore] | None = open_store
         self._clock = clock
-        self._on_removal = on_removal
+        self._observe = observe
         self._sweeping = asyncio.Lock()
         self._loop = asyncio.get_running_loop()
         self._trouble = OccasionalLog(_log, self._loop.time)
@@ -109,7 +109,7 @@ class SweptCache:
             except StoreError as error:
                 self.figures.failures += 1
                 if not isinstance(error, StoreBusyError):
-                    self._forget_store()
+                    self._forget_store(is_damaged=isinstance(error, StoreDamagedError))
                 raise
             self._count(done, time.monotonic() - begun)
         _log.info(
@@ -117,15 +117,34 @@ class SweptCache:
         )
         return done
 
-    async def close(self) -> None:
-        """Stop sweeping, between two steps, and close the store."""
+    def enter_jail(
+        self, last_open: Callable[[], SessionStore], open_store: Callable[[], SessionStore] | None
+    ) -> None:
+        """Get ready for a chroot jail.
+
+        Args:
+            last_open: Opens the store from outside, for the last time, if it is not open yet.
+            open_store: Opens it from inside; None if it cannot be reached from there. What is open
+                then stays in use as long as it is not damaged.
+        """
+        if self._store is None:
+            with contextlib.suppress(StoreError):
+                self._store = last_open()
+        self._open_store = open_store
+
+    async def close(self, *, durably: bool = True) -> None:
+        """Stop sweeping, between two steps, and close the store.
+
+        Args:
+            durably: As ``SessionStore.close`` has it; it may hold the event loop for a second.
+        """
         self._schedule.cancel()
         await asyncio.wait([self._schedule])
         self._is_closed = True
         store, self._store = self._store, None
         if store is not None:
             try:
-                store.close()
+                store.close(durably=durably)
             except StoreError as error:
                 _log.warning("%s", error)
 
@@ -134,7 +153,8 @@ class SweptCache:
         self.dropped += done.dropped
         self.figures.seconds += seconds
         self.figures.kept = done.retained
-        self.figures.last_at = self._clock()
+        self.figures.last_at = now = self._clock()
+        self._observe(f"{self._label} {done} {seconds!r} {now!r}".encode())
 
     async def _remove_all(self, now: float) -> Sweep:
         dropped = 0
@@ -147,6 +167,11 @@ class SweptCache:
         if self._is_closed:
             raise StoreError(f"the {self._label} session store is not swept any more")
         if self._store is None:
+            if self._open_store is None:
+                raise StoreError(
+                    f"the {self._label} session store cannot be opened in the chroot jail:"
+                    " supervisorctl restart tlsmgr:expiry-sweeper"
+                )
             self._store = self._open_store()
         return self._store
 
@@ -155,7 +180,7 @@ class SweptCache:
         removed = await self._when_free(lambda: self._opened().remove_expired(now, SWEEP_STEP))
         for cache_id in removed:
             # A row that is not ours may have a key of any kind.
-            self._on_removal(repr(cache_id).encode())
+            self._observe(repr(cache_id).encode())
         return len(removed)
 
     async def _await_short_log(self) -> None:
@@ -197,7 +222,9 @@ class SweptCache:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._timeout_changed.wait(), self._timeout)
 
-    def _forget_store(self) -> None:
+    def _forget_store(self, *, is_damaged: bool = False) -> None:
+        if self._open_store is None and not is_damaged:
+            return  # there would be no other one
         store, self._store = self._store, None
         if store is not None:
             with contextlib.suppress(StoreError):  # the next one tells what is wrong
