@@ -1,8 +1,11 @@
+import errno
 import fcntl
 import os
 import socket
 import stat
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -59,6 +62,104 @@ def test_a_live_socket_with_a_full_queue_is_live(path: Path) -> None:
         for client in clients:
             client.close()
     assert path.exists()
+
+
+def test_a_full_queue_keeps_nobody_waiting(path: Path) -> None:
+    """Looking who listens takes no time, whatever that server does."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as busy, ExitStack() as stack:
+        busy.bind(str(path))
+        busy.listen(0)
+        for _ in range(3):
+            client = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+            client.settimeout(0)
+            client.connect_ex(str(path))
+        begun = time.monotonic()
+        with pytest.raises(AddressInUseError, match="live server"):
+            listen(path, mode=0o600, lock_seconds=0.0)
+        assert time.monotonic() - begun < 0.5
+
+
+def test_a_socket_that_was_just_made_is_left_alone(path: Path) -> None:
+    """Its server may be about to listen; who does not want to wait for that is told."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as other:
+        other.bind(str(path))
+        before = path.lstat()
+        with pytest.raises(AddressInUseError, match="just made"):
+            listen(path, mode=0o600, lock_seconds=0.0)
+        assert path.lstat() == before
+
+
+def test_a_server_between_bind_and_listen_is_waited_for(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is found alive once it listens, however it was when it was looked at first."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as other:
+        other.bind(str(path))
+        monkeypatch.setattr(time, "sleep", lambda _: other.listen())
+        with pytest.raises(AddressInUseError, match="live server"):
+            listen(path, mode=0o600)
+        _connect(path)
+
+
+@pytest.mark.parametrize("change", ["listens", "replaced", "replaced by a file"])
+@pytest.mark.parametrize("may_link", [True, False])
+def test_what_came_to_life_after_it_was_looked_at_stays(
+    path: Path,
+    change: str,
+    may_link: bool,  # noqa: FBT001 - pytest's way
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Servers that heed no lock of ours may listen, or replace the file, at any moment."""
+    rename = Path.rename
+    with ExitStack() as stack:
+        former = stack.enter_context(_bound(path))
+
+        def rename_late(source: Path, target: Path) -> Path:
+            monkeypatch.setattr(Path, "rename", rename)
+            if change == "listens":
+                former.listen()
+            else:
+                source.unlink()
+            if change == "replaced":
+                stack.enter_context(_bound(source)).listen()
+            elif change == "replaced by a file":
+                source.write_text("mine")
+            return rename(source, target)
+
+        monkeypatch.setattr(Path, "rename", rename_late)
+        if not may_link:
+            monkeypatch.setattr(Path, "hardlink_to", _refuse_to_link)
+        with pytest.raises(AddressInUseError):
+            listen(path, mode=0o600)
+        assert list(path.parent.iterdir()) == [path]
+        if change == "replaced by a file":
+            assert path.read_text() == "mine"
+        else:
+            _connect(path)
+
+
+def _refuse_to_link(link: Path, target: Path) -> None:
+    raise PermissionError(errno.EPERM, f"{link} to {target}")
+
+
+def _bound(path: Path) -> socket.socket:
+    """Return a socket whose file has settled, on which nobody listens."""
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    made.bind(str(path))
+    os.utime(path, (0, 0))
+    return made
+
+
+def _connect(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        client.connect(str(path))
+
+
+def test_a_stale_file_is_replaced_also_where_its_path_has_no_room_for_more(path: Path) -> None:
+    """Where it is put for a moment has a path that is no longer than its own."""
+    room = PATH_SIZE_MAX - len(os.fsencode(path.parent)) - 1
+    for name in ("s", "tlsmgr", "x" * room):
+        _bound(path.with_name(name)).close()
+        listen(path.with_name(name), mode=0o600).remove()
+    assert list(path.parent.iterdir()) == []
 
 
 def test_a_datagram_socket_is_somebody_elses(path: Path) -> None:
