@@ -8,6 +8,7 @@ from tests.service.stores import TroubledStore, locked, sealer, settings
 from tlsmgr.errors import Status, StoreError
 from tlsmgr.messages import CacheType, LookupReply, LookupRequest, StatusReply, UpdateRequest
 from tlsmgr.sealing.sealer import Sealer
+from tlsmgr.service import session_cache
 from tlsmgr.service.session_cache import SessionCache
 from tlsmgr.service.session_memory import SessionMemory
 
@@ -85,6 +86,23 @@ def test_a_locked_store_is_waited_for(tmp_path: Path) -> None:
             assert one.find(0) == MISSED
             assert not removal.done()
         assert await removal == ""
+        assert one.cache.contents()["entries"] == 0
+        await one.cache.close()
+
+    uvloop.run(run())
+
+
+def test_a_store_that_stays_locked_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever revoked does not wait for ever; nothing is found all the same, until a restart."""
+    monkeypatch.setattr(session_cache, "_LOCKED_SECONDS", 0.02)
+
+    async def run() -> None:
+        one = Revocable(tmp_path)
+        await one.fill()
+        with locked(tmp_path / "store"):
+            assert "revoke again" in await one.revoke()
+            assert one.find(0) == MISSED
+        assert await one.revoke() == ""
         assert one.cache.contents()["entries"] == 0
         await one.cache.close()
 

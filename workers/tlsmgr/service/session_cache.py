@@ -31,6 +31,8 @@ _REFUSED = StatusReply(status=Status.FAILED)
 
 _BUSY_PAUSE_SECONDS = 0.01
 _REMOVAL_PAUSE_SECONDS = 0.001
+# Whoever revokes waits, and is told then; a lock that is held for so long is no update's.
+_LOCKED_SECONDS = 10.0
 
 
 class SessionCache:
@@ -159,8 +161,8 @@ class SessionCache:
 
         Returns:
             What has ended when none of it is on the disk either, with an empty result, or with the
-            reason why some of it is. It is cancelled when the cache is closed, or revoked again. What
-            is saved meanwhile stays.
+            reason why some of it is, as when another process keeps the store locked for 10 s. It
+            is cancelled when the cache is closed, or revoked again. What is saved meanwhile stays.
         """
         self._layers.forget()
         if self._removal is not None:
@@ -192,10 +194,14 @@ class SessionCache:
 
     async def _remove_revoked(self) -> str:
         position: int | None = 0
+        give_up_at = self._loop.time() + _LOCKED_SECONDS
         while position is not None and self._kept is not None:
             try:
                 position = self._layers.remove_revoked(position)
-            except StoreBusyError:
+                give_up_at = self._loop.time() + _LOCKED_SECONDS
+            except StoreBusyError as error:
+                if self._loop.time() >= give_up_at:
+                    return f"{error}; revoke again when it is not"
                 await asyncio.sleep(_BUSY_PAUSE_SECONDS)
             except StoreError as error:
                 self._kept.failed(error)
