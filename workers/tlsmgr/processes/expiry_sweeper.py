@@ -92,10 +92,10 @@ class ExpirySweeper:
 
     async def stop(self, deadline: float) -> None:
         """Stop between two steps of a sweep, and close."""
-        await asyncio.gather(*(cache.close() for cache in self._caches.values()), *self._retiring)
-        if self._server is not None:
-            await self._server.drain(deadline)
-        self._at_end.close()
+        with self._at_end:  # which takes place, whatever the others come to
+            await asyncio.gather(*(cache.close() for cache in self._caches.values()), *self._retiring)
+            if self._server is not None:
+                await self._server.drain(deadline)
 
     def _use(self, settings: Settings) -> None:
         directories = store_directories(settings)

@@ -68,7 +68,11 @@ class Worker(Protocol):
         """Open stores and sockets, and serve; returns when requests are answered."""
 
     def reconfigure(self, settings: Settings) -> None:
-        """Go on with other parameters, without dropping a connection."""
+        """Go on with other parameters, without dropping a connection.
+
+        Raises:
+            TlsmgrError: They cannot be used; nothing was changed then.
+        """
 
     def enter_jail(self, root: Path) -> None:
         """Get ready for paths that begin at ``root``."""

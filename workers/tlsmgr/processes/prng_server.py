@@ -88,9 +88,10 @@ class PrngServer:
 
     def reconfigure(self, settings: Settings) -> None:
         """Take other periods, limits and users over."""
+        welcome = user_ids(settings.tlsmgr_authorized_users)  # which may fail
         self._keeper.set_intervals(_intervals(settings))
         if self._server is not None:
-            self._server.welcome = user_ids(settings.tlsmgr_authorized_users)
+            self._server.welcome = welcome
             self._server.limit_connections(settings.tlsmgr_client_connection_limit)
         self._settings = settings
 
