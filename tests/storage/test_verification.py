@@ -42,7 +42,7 @@ def test_a_long_check_gives_way_when_the_log_has_grown_long(
         with opened_directory(directory) as place:
             log = WalIndex(place)
         _fill(store)  # of which nothing can be moved
-        giving_way = verification._giving_way(connection, log)  # noqa: SLF001 - else a large store
+        giving_way = verification._giving_way(directory, connection, log)  # noqa: SLF001 - else a large store
         with pytest.raises(StoreBusyError, match="later"), giving_way:
             connection.execute(ENDLESS).fetchall()
         connection.close()

@@ -70,7 +70,7 @@ def defects(directory: Path, limits: StoreLimits, sealed: SealedForm) -> Iterato
     try:
         with _opened(directory) as (connection, log):
             for problem in (
-                *_integrity(connection, log),
+                *_integrity(directory, connection, log),
                 *_rows(connection, sealed),
                 *_excess(connection, limits),
             ):
@@ -107,9 +107,9 @@ def _connect(directory: Path) -> sqlite3.Connection:
     return connection
 
 
-def _integrity(connection: sqlite3.Connection, log: WalIndex | None) -> Iterator[str]:
+def _integrity(directory: Path, connection: sqlite3.Connection, log: WalIndex | None) -> Iterator[str]:
     for table in ("Settings", "Cache"):
-        with _giving_way(connection, log):
+        with _giving_way(directory, connection, log):
             findings = connection.execute(f"PRAGMA quick_check('{table}')").fetchmany(3)
         for (finding,) in findings:
             if finding != "ok":
@@ -117,7 +117,7 @@ def _integrity(connection: sqlite3.Connection, log: WalIndex | None) -> Iterator
 
 
 @contextmanager
-def _giving_way(connection: sqlite3.Connection, log: WalIndex | None) -> Iterator[None]:
+def _giving_way(directory: Path, connection: sqlite3.Connection, log: WalIndex | None) -> Iterator[None]:
     """End a long statement before the cache server can save no more for it."""
     is_done = Event()
 
@@ -134,7 +134,8 @@ def _giving_way(connection: sqlite3.Connection, log: WalIndex | None) -> Iterato
         if cause.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
             raise
         raise StoreBusyError(
-            "so much is saved just now that its check would keep the log from being moved; verify it later"
+            f"session store {directory}: so much is saved just now that a check would keep its log from"
+            " being moved; verify it later"
         ) from cause
     finally:
         is_done.set()
