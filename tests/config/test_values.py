@@ -81,7 +81,7 @@ def test_a_value_has_the_type_of_its_parameter(name: str, text: str, value: Valu
         ("syslog_facility", "LOCAL0", "expected one of auth, "),
         *(
             (METRICS, text, "expected :port, address:port or [address]:port")
-            for text in ("9199", ":0", ":65536", ":", "::1:9199", "[::1]", "127.0.0.1", "[]:1", ":9199 ", ":\u0663")
+            for text in ("9199", ":0", ":65536", ":", "::1:9199", "[::1]", "127.0.0.1", "[]:1", ":9199 ")
         ),
         *(
             (METRICS, text, "expected an IP address in numbers")
