@@ -1,6 +1,8 @@
 import os
 import random
+import resource
 import sqlite3
+import threading
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
@@ -10,7 +12,7 @@ import pytest
 from tests.service.stores import locked
 from tests.storage.planting import plant
 from tlsmgr.errors import StoreBusyError, StoreDamagedError, StoreError
-from tlsmgr.storage.quarantine import remove_old, set_aside
+from tlsmgr.storage.quarantine import REMOVAL, mark_in_use, set_aside
 from tlsmgr.storage.sessions import Put, SessionStore
 
 NOW = 1_700_000_000.0
@@ -37,6 +39,13 @@ def entry(number: int) -> Put:
 def aside(directory: Path) -> list[Path]:
     """Return what was set aside for a directory."""
     return sorted(directory.parent.glob(f"{directory.name}.damaged-*"))
+
+
+def await_removals() -> None:
+    """Wait until what is not kept is removed."""
+    for thread in threading.enumerate():
+        if thread.name == REMOVAL:
+            thread.join()
 
 
 def statement(sql: str) -> Callable[[Path], None]:
@@ -163,15 +172,25 @@ def test_another_process_notices_that_its_store_was_set_aside(directory: Path) -
 
 
 def test_three_are_kept(directory: Path, tmp_path: Path) -> None:
-    """The last ones, in the order of their names, which tell the time; nothing else goes."""
+    """The last ones; nothing else goes."""
     bystander = tmp_path / f"{directory.name}.damaged-by-rats"
     bystander.mkdir()
     for second in (0, 0, 1, 2, 3):
         fill(directory, 1)
         set_aside(directory, NOW + second, "test")
-    remove_old(directory)
+    await_removals()
     names = [each.name.removeprefix(f"{directory.name}.damaged-") for each in aside(directory)]
     assert names == ["20231114T221321Z", "20231114T221322Z", "20231114T221323Z", "by-rats"]
+
+
+def test_the_clock_set_back_does_not_make_the_last_one_the_oldest(directory: Path) -> None:
+    """What was set aside last stays, whatever time its name tells."""
+    for hour in (3, 2, 1, 0):
+        fill(directory, 1)
+        set_aside(directory, NOW + 3600 * hour, "test")
+    await_removals()
+    names = [each.name.removeprefix(f"{directory.name}.damaged-") for each in aside(directory)]
+    assert names == ["20231114T221320Z", "20231114T231320Z", "20231115T001320Z"]
 
 
 def test_what_is_no_part_of_a_store_is_not_removed(directory: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -182,7 +201,7 @@ def test_what_is_no_part_of_a_store_is_not_removed(directory: Path, caplog: pyte
     for second in (1, 2, 3):
         fill(directory, 1)
         set_aside(directory, NOW + second, "test")
-    remove_old(directory)
+    await_removals()
     assert [each.name for each in old.iterdir()] == ["notes"]
     assert "cannot remove the directory" in caplog.text
 
@@ -196,7 +215,7 @@ def test_a_link_among_those_set_aside_is_not_followed(directory: Path, tmp_path:
     for second in range(3):
         fill(directory, 1)
         set_aside(directory, NOW + second, "test")
-    remove_old(directory)
+    await_removals()
     assert (elsewhere / "cache.db").read_text() == "mine"
 
 
@@ -249,6 +268,33 @@ def test_a_store_is_trusted_where_nothing_tells_the_boot(directory: Path, tmp_pa
             store.apply([entry(1)])
             assert store.count() == 1
     assert aside(directory) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["cache.db.in-use-saver", "cache.db.in-use-other", "cache.db.in-use-saver.new"]
+)
+def test_an_empty_mark_is_none(directory: Path, name: str) -> None:
+    """A disk that was full, or a process that was killed, left it: the store is a good one."""
+    fill(directory, 10)
+    (directory / name).touch(mode=0o600)
+    with SessionStore(directory, checkpoints=True) as store:
+        assert store.count() == 10
+    assert aside(directory) == []
+
+
+def test_a_mark_that_cannot_be_written_is_not_there(directory: Path) -> None:
+    """Not even an empty one, when the disk or a limit takes no byte more."""
+    directory.mkdir(mode=0o700)
+    former = resource.getrlimit(resource.RLIMIT_FSIZE)
+    place = os.open(directory, os.O_RDONLY)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, former[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            mark_in_use(place, saves=True, boot="this one")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, former)
+        os.close(place)
+    assert list(directory.iterdir()) == []
 
 
 def test_a_mark_that_is_a_link_is_not_written_through(directory: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ all is on the disk: a mark of another boot tells of a machine that went down in 
 finds damage leaves another mark. The process that saves moves such a database aside, whole.
 """
 
+import errno
 import logging
 import os
 import re
@@ -29,7 +30,10 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 # diskcache's check() lets alone what has the database's name in its own.
 _DAMAGED_MARK = f"{DATABASE_NAME}.damaged"
 _IN_USE_MARKS = {True: f"{DATABASE_NAME}.in-use-saver", False: f"{DATABASE_NAME}.in-use-other"}
+_NEW_SUFFIX = ".new"
 _KEPT = 3
+#: The name of the threads that remove what is not kept.
+REMOVAL = "remove-old-stores"
 _TIME_FORMAT = "%Y%m%dT%H%M%SZ"
 _SUFFIX = re.compile(r"\.damaged-\d{8}T\d{6}Z(-\d+)?")
 
@@ -52,13 +56,9 @@ def mark_in_use(place: int, *, saves: bool, boot: str) -> None:
     """
     name = _IN_USE_MARKS[saves]
     if boot and _read(name, place) != boot:
-        make_file(name, place)
-        mark = os.open(name, os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=place)
-        try:
-            os.write(mark, boot.encode("ascii"))
-            os.fsync(mark)
-        finally:
-            os.close(mark)
+        # Whole or not at all: whoever finds a mark takes what is in it for the boot that it is of.
+        _write_whole(name + _NEW_SUFFIX, place, boot.encode("ascii"))
+        os.rename(name + _NEW_SUFFIX, name, src_dir_fd=place, dst_dir_fd=place)
         os.fsync(place)
 
 
@@ -92,7 +92,8 @@ def refuse_distrusted(directory: Path, boot: str) -> None:
     with store_errors(str(directory), "read its marks"), opened_directory(directory) as place:
         if is_marked_damaged(place):
             raise StoreDamagedError(f"session store {directory}: was found damaged")
-        marks = {_read(name, place) for name in _IN_USE_MARKS.values()} - {None, boot}
+        # An empty one tells of no boot: a full disk once left such.
+        marks = {_read(name, place) for name in _IN_USE_MARKS.values()} - {None, "", boot}
     if boot and marks:
         raise StoreDamagedError(f"session store {directory}: was in use when the machine went down")
 
@@ -100,7 +101,7 @@ def refuse_distrusted(directory: Path, boot: str) -> None:
 def set_aside(directory: Path, now: float, reason: str) -> Path:
     """Move a store's directory to ``DIRECTORY.damaged-TIME``, and tell so in the log.
 
-    Of those, the last three are kept. What lies in one of them that is no part of a store is
+    Of those, three are kept, this one among them. What lies in one of them that is no part of a store is
     left alone.
 
     Args:
@@ -118,29 +119,35 @@ def set_aside(directory: Path, now: float, reason: str) -> Path:
         directory.rename(target)
     _log.warning("%s; set aside as %s, a new one is begun", reason, target)
     # Freeing a large file takes the better part of a second; nobody has to wait for it.
-    threading.Thread(target=remove_old, args=(directory,), name="remove-old-stores", daemon=True).start()
+    doomed = [each for each in _set_aside(directory) if each != target][: 1 - _KEPT]
+    threading.Thread(target=_remove_all, args=(doomed,), name=REMOVAL, daemon=True).start()
     return target
 
 
-def remove_old(directory: Path) -> None:
-    """Remove all but the last three of those that were set aside for a directory."""
-    for old in _set_aside(directory)[:-_KEPT]:
+def _remove_all(directories: list[Path]) -> None:
+    for old in directories:
         try:
-            with store_errors(str(old), "remove the directory"):
+            with store_errors(str(old), "remove the directory"), suppress(FileNotFoundError):
                 _remove(old)
         except StoreError as error:
             _log.warning("%s", error)
 
 
 def _set_aside(directory: Path) -> list[Path]:
+    """Return what was set aside for a directory, the latest last.
+
+    By the file system's time: a name has that of a clock which may have been set back since. That
+    of the file system goes back with it, so the one just made is not judged by that either.
+    """
     with suppress(OSError):  # then there is nothing to remove
         siblings = directory.parent.iterdir()
         start = len(directory.name)
-        return sorted(
+        found = [
             each
             for each in siblings
             if each.name.startswith(directory.name) and _SUFFIX.fullmatch(each.name, start)
-        )
+        ]
+        return sorted(found, key=lambda each: (each.lstat().st_ctime_ns, each.name))
     return []
 
 
@@ -149,7 +156,8 @@ def _remove(old: Path) -> None:
         if os.fstat(place).st_uid != os.geteuid():
             raise StoreError(f"session store {old}: belongs to another user; remove it")
         discard_making(place)
-        for name in (*FILE_NAMES, _DAMAGED_MARK, *_IN_USE_MARKS.values()):
+        in_use = _IN_USE_MARKS.values()
+        for name in (*FILE_NAMES, _DAMAGED_MARK, *in_use, *(mark + _NEW_SUFFIX for mark in in_use)):
             with suppress(FileNotFoundError):
                 os.unlink(name, dir_fd=place)
     old.rmdir()
@@ -161,6 +169,24 @@ def _names(first: Path) -> Iterator[Path]:
     while True:
         yield first.with_name(f"{first.name}-{number}")
         number += 1
+
+
+def _write_whole(name: str, place: int, content: bytes) -> None:
+    """Make a file and have it on the disk, or leave none."""
+    with suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=place)  # what a killed process left
+    make_file(name, place)
+    try:
+        made = os.open(name, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=place)
+        try:
+            if os.write(made, content) != len(content):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(made)
+        finally:
+            os.close(made)
+    except OSError:
+        os.unlink(name, dir_fd=place)
+        raise
 
 
 def _read(name: str, place: int) -> str | None:
