@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tlsmgr.sealing.keys import SealingKey, SealingKeys
-from tlsmgr.sealing.sealer import Sealer
+from tlsmgr.sealing.sealer import Sealer, TamperedError
 from tlsmgr.sealing.ticket_key_file import TicketKeyFile, TicketKeyFileError
 from tlsmgr.tickets import TicketKey, TicketKeyRing
 
@@ -86,14 +86,19 @@ def test_a_file_from_before_a_reboot_is_ignored_with_one_line_and_replaced(
     assert file.load(rebooted) == RING
 
 
-@pytest.mark.parametrize("place", [0, 5, 20, 30, 60, -1])
+@pytest.mark.parametrize("place", [0, 20, 30, 60, -1])
 def test_a_damaged_file_gives_no_keys(file: TicketKeyFile, path: Path, place: int) -> None:
-    """Wherever the damage is; it is not an error either."""
+    """Wherever the damage is, it is told from a key that is gone."""
     file.save(RING, sealer())
     content = bytearray(path.read_bytes())
     content[place] ^= 1
     path.write_bytes(content)
-    assert file.load(sealer()) == TicketKeyRing()
+    with pytest.raises(TamperedError):
+        file.load(sealer())
+
+
+def test_an_empty_file_is_as_good_as_none(file: TicketKeyFile, path: Path) -> None:
+    """The machine's death may leave one; whoever wants the keys gone could remove it as well."""
     path.write_bytes(b"")
     assert file.load(sealer()) == TicketKeyRing()
 
@@ -101,7 +106,47 @@ def test_a_damaged_file_gives_no_keys(file: TicketKeyFile, path: Path, place: in
 def test_a_sealed_session_put_in_its_place_gives_no_keys(file: TicketKeyFile, path: Path) -> None:
     """It was sealed with the right key, for another place."""
     path.write_bytes(sealer().seal(RING.pack(), bound_to=b"a session"))
-    assert file.load(sealer()) == TicketKeyRing()
+    with pytest.raises(TamperedError):
+        file.load(sealer())
+
+
+def test_keys_whose_sealing_key_comes_late_are_opened_then(file: TicketKeyFile, path: Path) -> None:
+    """Once, whatever the file has become meanwhile; and not when they were to be forgotten."""
+    other = SealingKeys(keys=(SealingKey(b"n" * 32),))
+    file.save(RING, sealer())
+    late = sealer(other)
+    file.load(late)
+    assert file.load_belated(late) is None
+    path.unlink()
+    late.use(other.merged(KEYS))
+    assert file.load_belated(late) == RING
+    assert file.load_belated(late) is None
+
+    file.save(RING, sealer())
+    file.load(sealer(other))
+    file.forget_belated()
+    assert file.load_belated(sealer()) is None
+
+
+def test_a_forged_file_under_a_key_that_comes_late_is_told_once(file: TicketKeyFile, path: Path) -> None:
+    """It was kept in good faith."""
+    file.save(RING, sealer())
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    file.load(sealer(SealingKeys(keys=(SealingKey(b"n" * 32),))))
+    with pytest.raises(TamperedError):
+        file.load_belated(sealer())
+    assert file.load_belated(sealer()) is None
+
+
+def test_a_file_can_be_removed(file: TicketKeyFile, path: Path) -> None:
+    """That there is none is no error; what is no file is one."""
+    file.save(RING, sealer())
+    file.remove()
+    file.remove()
+    assert not path.exists()
+    path.mkdir()
+    with pytest.raises(TicketKeyFileError, match="cannot remove"):
+        file.remove()
 
 
 def test_a_link_in_its_place_is_neither_read_nor_written_through(file: TicketKeyFile, path: Path) -> None:

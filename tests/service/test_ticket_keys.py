@@ -1,12 +1,15 @@
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeAlias
 
 import pytest
 
-from tests.service.stores import sealer
+from tests.service.stores import SECRET, sealer
 from tlsmgr.errors import Status
 from tlsmgr.messages import TicketKeyRequest
+from tlsmgr.sealing.keys import SealingKey, SealingKeys
+from tlsmgr.sealing.sealer import Sealer
 from tlsmgr.sealing.ticket_key_file import TicketKeyFile
 from tlsmgr.service.ticket_keys import TicketKeys
 from tlsmgr.tickets import KEY_MATERIAL_SIZE, TicketKey
@@ -118,13 +121,67 @@ def test_a_revocation_leaves_no_key_to_a_restarted_process(make: Make) -> None:
     """Neither in memory nor in the file; it tells how long smtpd may take old tickets."""
     keys, _ = make()
     old = TicketKey.unpack(keys.answer(CURRENT).key_buffer)
-    assert keys.revoke() == 3600 + 1800 - 1
+    assert keys.revoke() == (3600 + 1800 - 1, "")
     by_name = TicketKeyRequest(name=old.name)
     assert keys.answer(by_name).status is Status.NOT_DONE
     again, source = make()
     assert again.answer(by_name).status is Status.NOT_DONE
     again.answer(CURRENT)
     assert source.made == 1
+
+
+def test_a_revocation_removes_a_file_that_it_cannot_replace(make: Make, tmp_path: Path) -> None:
+    """So the keys do not come back from a disk that takes nothing."""
+    keys, _ = make()
+    keys.answer(CURRENT)
+    (tmp_path / "keys.new").mkdir()
+    assert keys.revoke()[1] == ""
+    assert not (tmp_path / "keys").exists()
+
+
+def test_a_revocation_tells_why_keys_may_come_back(make: Make, tmp_path: Path) -> None:
+    """When the file can be neither replaced nor removed."""
+    keys, _ = make()
+    (tmp_path / "keys").mkdir()
+    assert "cannot remove ticket key file" in keys.revoke()[1]
+
+
+def test_a_file_that_was_changed_is_an_alarm(
+    make: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Counted and logged; new keys are begun with."""
+    make()[0].answer(CURRENT)
+    path = tmp_path / "keys"
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    keys, source = make()
+    assert keys.answer(CURRENT).status is Status.OK
+    assert (source.made, keys.figures.tampered) == (1, 1)
+    assert "tampered" in caplog.text
+
+
+def test_keys_whose_sealing_key_comes_late_decrypt_then(tmp_path: Path) -> None:
+    """What was given out meanwhile encrypts on; after a restart both are there."""
+    source = Source()
+    file = TicketKeyFile(tmp_path / "keys")
+    keys = TicketKeys(source.clock, source.material, file, sealer(), durable=False)
+    keys.timeout = 3600
+    first = TicketKey.unpack(keys.answer(CURRENT).key_buffer)
+    keys.close()
+    own = SealingKeys(keys=(SealingKey(b"n" * 32),))
+    late = Sealer(own, os.urandom)
+    keys = TicketKeys(source.clock, source.material, file, late, durable=False)
+    keys.timeout = 3600
+    second = keys.answer(CURRENT).key_buffer
+    assert second != first.pack()
+    late.use(own.merged(SealingKeys(keys=(SealingKey(SECRET),))))
+    assert keys.answer(TicketKeyRequest(name=first.name)).key_buffer == first.pack()
+    assert keys.answer(CURRENT).key_buffer == second
+    keys.close()
+    keys = TicketKeys(source.clock, source.material, file, late, durable=False)
+    keys.timeout = 3600
+    assert keys.answer(TicketKeyRequest(name=first.name)).key_buffer == first.pack()
+    assert keys.answer(CURRENT).key_buffer == second
+    keys.close()
 
 
 def test_keys_that_cannot_be_saved_are_given_out_all_the_same(
@@ -149,5 +206,6 @@ def test_requests_are_counted_by_the_key_that_they_ask_for(make: Make) -> None:
     assert keys.figures.as_map() == {
         "issued": 2,
         "made": 2,
+        "tampered": 0,
         "requests": {"issued": 2, "current": 1, "previous": 1, "unknown": 1},
     }

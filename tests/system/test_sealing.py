@@ -61,10 +61,12 @@ def test_either_worker_killed_costs_nothing(sandbox: Sandbox, name: str) -> None
 
 
 def test_a_cache_server_killed_while_the_prng_server_hangs(sandbox: Sandbox) -> None:
-    """It serves on with a key of its own, and finds the sessions again when the other one goes on."""
+    """It serves on with a key of its own, and has what was before again when the other one goes on."""
     prng, cache = sandbox.workers
     with sandbox.client() as client:
         _saved(client, SMTPD, b"before")
+        key = client.ticket_key()
+        assert key is not None
     prng.signal(signal.SIGSTOP)
     try:
         cache.kill()
@@ -73,11 +75,14 @@ def test_a_cache_server_killed_while_the_prng_server_hangs(sandbox: Sandbox) -> 
             assert client.lookup(SMTPD, b"before") is None
             _saved(client, SMTPD, b"meanwhile")
             assert client.lookup(SMTPD, b"meanwhile") == b"session of meanwhile"
+            assert client.ticket_key() != key
+            assert client.ticket_key(key[:16]) is None
     finally:
         prng.signal(signal.SIGCONT)
     with sandbox.client() as client:
         wait_for("former session", lambda: client.lookup(SMTPD, b"before") == b"session of before")
         assert client.lookup(SMTPD, b"meanwhile") == b"session of meanwhile"
+        assert client.ticket_key(key[:16]) == key
     assert _alarms(sandbox) == 0
 
 

@@ -158,6 +158,12 @@ _SECRETS = (
     ),
     _counter("ticket_keys_made", "Ticket keys that were made.", CACHE_SERVER, "ticket_keys.made"),
     _counter(
+        "ticket_keys_tampered",
+        "Files with ticket keys that were changed on disk.",
+        CACHE_SERVER,
+        "ticket_keys.tampered",
+    ),
+    _counter(
         "seeds",
         "Seeds that were given out: from the pool, or from the kernel while the PRNG server was late.",
         CACHE_SERVER,

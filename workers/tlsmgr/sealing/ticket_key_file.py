@@ -4,10 +4,11 @@ import errno
 import logging
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from tlsmgr.errors import HostError
-from tlsmgr.sealing.sealer import Sealer, UnsealError, bound
+from tlsmgr.sealing.sealer import OtherKeyError, Sealer, TamperedError, bound
 from tlsmgr.tickets import TicketKeyRing
 
 _log = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ class TicketKeyFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._directory = _CLOSED
+        self._unopened = b""
 
     def __repr__(self) -> str:
         return f"<TicketKeyFile {self._path}>"
@@ -65,10 +67,11 @@ class TicketKeyFile:
         """Return the keys in the file; none when there is no file, or when it cannot be opened.
 
         A file that our keys do not open is no error: after a reboot it is the usual case. It is
-        ignored with one log line, and replaced by the next ``save``.
+        ignored with one log line, and replaced by the next ``save``; see also ``load_belated``.
 
         Raises:
             TicketKeyFileError: the file is not ours, or the system cannot read it.
+            TamperedError: it was changed on disk, or is another one.
         """
         try:
             sealed = self._read()
@@ -76,11 +79,49 @@ class TicketKeyFile:
             return TicketKeyRing()
         except OSError as error:
             raise self._error("read", error) from error
+        if not sealed:  # as the machine's death may leave it; as good as none
+            return TicketKeyRing()
         try:
-            return TicketKeyRing.unpack(sealer.open(sealed, bound_to=_PLACE))
-        except (UnsealError, ValueError) as error:
+            return _opened(sealed, sealer)
+        except OtherKeyError as error:
+            self._unopened = sealed
             _log.warning("beginning with new ticket keys: %s: %s", self._path, error)
             return TicketKeyRing()
+
+    def load_belated(self, sealer: Sealer) -> TicketKeyRing | None:
+        """Return what ``load`` found and had no key for, once there is one; None until then, and afterwards.
+
+        The other worker, which has the key, may answer late. Cheap: call it as often as you like.
+
+        Raises:
+            TamperedError: as ``load``; it is said once.
+        """
+        if not self._unopened:
+            return None
+        try:
+            ring = _opened(self._unopened, sealer)
+        except OtherKeyError:
+            return None
+        except TamperedError:
+            self._unopened = b""
+            raise
+        self._unopened = b""
+        return ring
+
+    def forget_belated(self) -> None:
+        """Have ``load_belated`` return nothing any more."""
+        self._unopened = b""
+
+    def remove(self) -> None:
+        """Have no file; it survives this process, and not the machine.
+
+        Raises:
+            TicketKeyFileError: the system cannot remove it.
+        """
+        try:
+            self._remove(self._path.name)
+        except OSError as error:
+            raise self._error("remove", error) from error
 
     def save(self, ring: TicketKeyRing, sealer: Sealer, *, durable: bool = True) -> None:
         """Replace the file by one with these keys, or change nothing.
@@ -130,10 +171,8 @@ class TicketKeyFile:
             os.fsync(self._directory)
 
     def _remove(self, name: str) -> None:
-        try:
+        with suppress(FileNotFoundError):
             os.unlink(name, dir_fd=self._directory)
-        except FileNotFoundError:
-            return
 
     def _error(self, doing: str, error: OSError) -> TicketKeyFileError:
         advice = {
@@ -145,3 +184,10 @@ class TicketKeyFile:
         return TicketKeyFileError(
             f"cannot {doing} ticket key file {self._path}: {error.strerror or error}; {advice}"
         )
+
+
+def _opened(sealed: bytes, sealer: Sealer) -> TicketKeyRing:
+    try:
+        return TicketKeyRing.unpack(sealer.open(sealed, bound_to=_PLACE))
+    except ValueError as error:
+        raise TamperedError(str(error)) from error

@@ -14,6 +14,7 @@ _log = logging.getLogger(__name__)
 
 # The other worker answers within milliseconds, or does not.
 _SHARING_SECONDS = 2.0
+_TICKET_KEYS = "ticket keys"
 
 
 async def revoke(
@@ -30,14 +31,17 @@ async def revoke(
         ``status``: NOT_DONE when there are ``failures``.
         ``sealing_key_renewed``: whether nobody can open any more what was sealed before.
         ``ticket_seconds``: for how long running smtpd processes may accept old tickets, at the worst.
-        ``failures``: by cache, why sessions could not be removed that a restart may bring back.
+        ``failures``: by cache, why sessions could not be removed that a restart may bring back;
+            and by "ticket keys", why those could not.
     """
     renewed = custody.renew()
-    seconds = ticket_keys.revoke()
+    seconds, not_saved = ticket_keys.revoke()
     removals = {cache_type: cache.revoke() for cache_type, cache in caches.items()}
     _log.warning("all ticket keys and sessions are revoked")
     renewed = renewed and await custody.shared(within=_SHARING_SECONDS)
     failures = {} if renewed else await _reasons(removals)
+    if not_saved and not renewed:
+        failures[_TICKET_KEYS] = not_saved
     return {
         "status": int(Status.NOT_DONE if failures else Status.OK),
         "sealing_key_renewed": renewed,
@@ -47,6 +51,8 @@ async def revoke(
 
 
 async def _reasons(removals: Mapping[CacheType, "asyncio.Task[str]"]) -> dict[str, str]:
+    if not removals:
+        return {}
     # Not gather: a client that does not wait for the answer must not end them.
     await asyncio.wait(list(removals.values()))
     return {cache_type.value: reason for cache_type, task in removals.items() if (reason := _reason(task))}

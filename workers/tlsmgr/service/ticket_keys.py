@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tlsmgr.errors import Status
 from tlsmgr.messages import TicketKeyReply, TicketKeyRequest
-from tlsmgr.sealing.sealer import Sealer
+from tlsmgr.sealing.sealer import Sealer, TamperedError
 from tlsmgr.sealing.ticket_key_file import TicketKeyFile, TicketKeyFileError
 from tlsmgr.service.ticket_key_report import Departure, FormerKeys, describe_keys, explain_key
 from tlsmgr.tickets import TicketKey, TicketKeyRing, revocation_delay
@@ -31,12 +31,13 @@ class TicketFigures:
     previous: int = 0
     unknown: int = 0  #: a key that there is not, or no longer: its ticket cannot be decrypted
     made: int = 0
+    tampered: int = 0  #: files with keys that were changed on disk
 
     def as_map(self) -> Mapping[str, object]:
         """Return all of them, for ``stats``."""
         requests = asdict(self)
-        made = requests.pop("made")
-        return {"issued": self.issued, "made": made, "requests": requests}
+        made, tampered = requests.pop("made"), requests.pop("tampered")
+        return {"issued": self.issued, "made": made, "tampered": tampered, "requests": requests}
 
 
 class TicketKeys:
@@ -75,12 +76,13 @@ class TicketKeys:
         self._sealer = sealer
         self._durable = durable
         self._former = FormerKeys()
-        self._ring = self._load()
         self.figures = TicketFigures()
+        self._ring = self._load()
 
     def answer(self, request: TicketKeyRequest) -> TicketKeyReply:
         """Return the key asked for, or NOT_DONE when there is none (any more)."""
         now = int(self._clock())
+        self._take_up_belated()
         if request.name:
             key = self._ring.find(request.name, now=now, timeout=self.timeout)
             self._count_decryption(key)
@@ -94,14 +96,18 @@ class TicketKeys:
             return _NO_KEY
         return TicketKeyReply(status=Status.OK, key_buffer=key.leased(now, self.lease).pack())
 
-    def revoke(self) -> int:
+    def revoke(self) -> tuple[int, str]:
         """Drop all keys, in the file too; the next request makes a new one.
 
         Returns:
-            For how many seconds running smtpd processes may accept old tickets, at the worst.
+            For how many seconds running smtpd processes may accept old tickets, at the worst; and
+            why a restart may bring the keys back, empty if it cannot.
         """
-        self._keep(self._ring.revoked(), Departure.REVOKED)
-        return revocation_delay(timeout=self.timeout, lease=self.lease)
+        reason = self._keep(self._ring.revoked(), Departure.REVOKED)
+        self._file.forget_belated()
+        if reason:
+            reason = self._removal_failure()
+        return revocation_delay(timeout=self.timeout, lease=self.lease), reason
 
     def rotate(self) -> Mapping[str, object]:
         """Make a new key to encrypt with; return ``status``, NOT_DONE where there are no tickets.
@@ -111,6 +117,7 @@ class TicketKeys:
         if self.timeout <= 0:
             return {"status": int(Status.NOT_DONE)}
         now = int(self._clock())
+        self._take_up_belated()
         self._keep(self._ring.renewed(now=now, timeout=self.timeout, random_bytes=self._random_bytes))
         return {"status": int(Status.OK)}
 
@@ -137,16 +144,31 @@ class TicketKeys:
         """Close the file."""
         self._file.close()
 
-    def _keep(self, ring: TicketKeyRing, why: Departure = Departure.REPLACED) -> None:
-        if ring is not self._ring:
-            is_new = ring.current is not None and ring.current is not self._ring.current
-            self.figures.made += is_new
-            self._former.note(self._ring, ring, why, int(self._clock()))
-            self._ring = ring
-            try:
-                self._file.save(ring, self._sealer, durable=self._durable)
-            except TicketKeyFileError as error:
-                _log.warning("a restart will begin with new ticket keys: %s", error)
+    def _keep(self, ring: TicketKeyRing, why: Departure = Departure.REPLACED) -> str:
+        """Use this ring; return why it could not be saved, empty if it was, or was before."""
+        if ring is self._ring:
+            return ""
+        is_new = ring.current is not None and ring.current is not self._ring.current
+        self.figures.made += is_new
+        self._former.note(self._ring, ring, why, int(self._clock()))
+        self._ring = ring
+        return self._save()
+
+    def _save(self) -> str:
+        try:
+            self._file.save(self._ring, self._sealer, durable=self._durable)
+        except TicketKeyFileError as error:
+            _log.warning("a restart will begin with new ticket keys: %s", error)
+            return str(error)
+        return ""
+
+    def _removal_failure(self) -> str:
+        """Remove the file, which a full disk allows; return why that cannot be done, or empty."""
+        try:
+            self._file.remove()
+        except TicketKeyFileError as error:
+            return str(error)
+        return ""
 
     def _count_decryption(self, key: TicketKey | None) -> None:
         if key is None:
@@ -162,4 +184,26 @@ class TicketKeys:
             return self._file.load(self._sealer)
         except TicketKeyFileError as error:
             _log.warning("beginning with new ticket keys: %s", error)
-            return TicketKeyRing()
+        except TamperedError as error:
+            self._tell_of_tampering(error)
+        return TicketKeyRing()
+
+    def _take_up_belated(self) -> None:
+        """Decrypt with the keys of the process before this one, once what they were sealed with is known."""
+        try:
+            theirs = self._file.load_belated(self._sealer)
+        except TamperedError as error:
+            self._tell_of_tampering(error)
+            return
+        if theirs is not None:
+            ours = self._ring
+            self._ring = TicketKeyRing(
+                current=ours.current or theirs.current,
+                previous=ours.previous or (theirs.current if ours.current else theirs.previous),
+            )
+            _log.info("the former ticket keys can be opened now, and decrypt")
+            self._save()
+
+    def _tell_of_tampering(self, error: TamperedError) -> None:
+        self.figures.tampered += 1
+        _log.warning("the file with the ticket keys was tampered with, beginning with new ones: %s", error)
