@@ -13,8 +13,10 @@ from rehearsal.checkout import CHECKOUT
 from rehearsal.sandbox import Sandbox
 from rehearsal.waiting import wait_for
 from rehearsal.workers import Workers
+from tlsmgr.cli.asking import call_for_map
 from tlsmgr.cli.workers import WORKERS
 from tlsmgr.errors import ExitCode, ServerUnavailableError
+from tlsmgr.messages import CacheType
 
 pytestmark = pytest.mark.system
 
@@ -100,6 +102,45 @@ def test_a_stopped_worker_is_restarted_once_in_a_while(sandbox: Sandbox) -> None
         wait_for("recovery", lambda: "cache-server answers again" in workers.logs(), evidence=workers.logs)
         others = [name for name in WORKERS if name != "cache-server"]
         assert [workers.pid(name) for name in others] == [former[name] for name in others]
+
+
+def test_of_two_stopped_workers_with_the_keys_neither_is_restarted_until_one_answers(
+    sandbox: Sandbox,
+) -> None:
+    """Then the other one is, and no session is lost."""
+    checkout = impatient_checkout(sandbox.root / "checkout")
+    with Workers(sandbox.root / "s", config_directory=sandbox.etc, checkout=checkout) as workers:
+        with sandbox.client() as client:
+            assert client.update(CacheType.SMTP, b"id", b"session")
+            wait_for("shared key", lambda: call_for_map(client, "stats")["sealing"]["key_shared"])
+        former = {name: workers.pid(name) for name in ("cache-server", "prng-server")}
+        for pid in former.values():
+            os.kill(pid, signal.SIGSTOP)
+        for name in former:
+            said = f"nor does {name} answer"
+            wait_for(said, lambda: said in workers.logs(), seconds=60, evidence=workers.logs)  # noqa: B023 - called here
+        assert all(map(_runs, former.values()))
+
+        os.kill(former["prng-server"], signal.SIGCONT)
+        wait_for("restart", lambda: not _runs(former["cache-server"]), seconds=30, evidence=workers.logs)
+        wait_for("answer", partial(sandbox.answers, "cache-server"), seconds=20, evidence=workers.logs)
+        with sandbox.client() as client:
+            assert client.lookup(CacheType.SMTP, b"id") == b"session"
+        assert workers.pid("prng-server") == former["prng-server"]
+
+
+def test_workers_whose_sockets_were_moved_away_are_left_alone(sandbox: Sandbox) -> None:
+    """Who cannot be asked is not silent; when they are back, all is as before."""
+    checkout = impatient_checkout(sandbox.root / "checkout")
+    with Workers(sandbox.root / "s", config_directory=sandbox.etc, checkout=checkout) as workers:
+        former = {name: workers.pid(name) for name in WORKERS}
+        sandbox.run.rename(sandbox.data / "moved")
+        for name in WORKERS:
+            said = f"{name} cannot be asked whether it is well"
+            wait_for(said, lambda: said in workers.logs(), seconds=30, evidence=workers.logs)  # noqa: B023 - called here
+        (sandbox.data / "moved").rename(sandbox.run)
+        wait_for("answers", lambda: "answers again" in workers.logs(), seconds=30, evidence=workers.logs)
+        assert {name: workers.pid(name) for name in WORKERS} == former
 
 
 def test_the_event_listener_is_apart_from_the_workers(sandbox: Sandbox) -> None:

@@ -25,11 +25,31 @@ def test_one_that_was_not_asked_or_has_answered_is_not_hung() -> None:
     watch = Watch(_PATIENCE)
     assert not watch.is_hung(1e9)
     watch.asked(0.0)
-    watch.answered()
+    watch.answered(0.0)
     assert not watch.is_hung(1e9)
     watch.asked(0.0)
     watch.began()
     assert not watch.is_hung(1e9)
+
+
+def test_what_could_not_be_asked_is_not_hung() -> None:
+    """Its silence began with a question that it may have heard; without one there is nothing to tell."""
+    watch = Watch(_PATIENCE)
+    watch.asked(0.0)
+    watch.not_asked()
+
+    assert not watch.is_hung(1e9)
+
+
+def test_an_answer_tells_for_a_while_and_not_of_a_successor() -> None:
+    """What another process answered says nothing of this one."""
+    watch = Watch(_PATIENCE)
+    assert not watch.has_answered_within(1e9, 0.0)
+    watch.answered(100.0)
+    assert watch.has_answered_within(1.0, 101.0)
+    assert not watch.has_answered_within(1.0, 101.1)
+    watch.began()
+    assert not watch.has_answered_within(1.0, 100.0)
 
 
 def test_a_time_in_which_we_did_not_run_ourselves_is_excused() -> None:
@@ -49,7 +69,7 @@ def test_an_answer_makes_the_pause_short_again() -> None:
     watch.restarted(60.0)
     assert not watch.may_restart(179.0)
     assert watch.may_restart(180.0)
-    watch.answered()
+    watch.answered(0.0)
     assert watch.may_restart(120.0)
 
 

@@ -4,19 +4,14 @@ That is the one that holds the lock of its pid file, which the kernel tells (F_G
 fcntl(2)), as it tells who is at the other end of a socket (SO_PEERCRED in unix(7)).
 """
 
-import fcntl
 import os
-import struct
 from collections.abc import Collection
 from pathlib import Path
-from typing import Final
 
 from tlsmgr.errors import HostError
+from tlsmgr.lock_holder import lock_holder
 
-# Linux's struct flock: type, whence, start, length, process; and padding to its alignment.
-_FLOCK: Final = struct.Struct("@hhqqi4x")
 _CLOSED = -1
-_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
 
 class OtherWorker:
@@ -55,15 +50,4 @@ class OtherWorker:
         """Return the id of the process that holds the lock; None when nobody does."""
         if self._directory == _CLOSED:
             return None
-        try:
-            descriptor = os.open(self._pid_file, _FLAGS, dir_fd=self._directory)
-        except OSError:
-            return None  # no file that a worker made: no worker
-        try:
-            question = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
-            lock_type, _, _, _, process_id = _FLOCK.unpack(fcntl.fcntl(descriptor, fcntl.F_GETLK, question))
-        except OSError:
-            return None  # a file system without locks tells of no worker
-        finally:
-            os.close(descriptor)
-        return None if lock_type == fcntl.F_UNLCK else process_id
+        return lock_holder(self._pid_file, dir_fd=self._directory)

@@ -16,6 +16,7 @@ from tlsmgr.processes.logs import log_to
 from tlsmgr.processes.privileges import become
 
 _WORKERS = ("cache-server", "prng-server", "expiry-sweeper")
+_KEY_HOLDERS = ("cache-server", "prng-server")
 _PATIENCE = Patience()
 
 _log = logging.getLogger("tlsmgr.health")
@@ -53,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     log_to("tlsmgr/health", "mail", to_stderr=True)
     listener = Listener(
         _WORKERS,
+        _KEY_HOLDERS,
         RunDirectory(configuration_directory()),
         Patience(answer=options.answer, restart=options.restart),
         standard_input=sys.stdin.fileno(),

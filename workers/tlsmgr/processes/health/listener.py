@@ -34,6 +34,8 @@ class Listener:
 
     Args:
         names: The workers'.
+        key_holders: Those of them that have what is lost when all of them end at once: of these, one
+            is ended only while the other answers.
         run_directory: Gives the directory with their sockets and pid files, or None while it is not
             known; called when a worker is about to start, and when its process is looked for.
         patience: How long to wait before something is done.
@@ -45,6 +47,7 @@ class Listener:
     def __init__(
         self,
         names: Sequence[str],
+        key_holders: tuple[str, str],
         run_directory: Callable[[], Path | None],
         patience: Patience,
         *,
@@ -59,6 +62,8 @@ class Listener:
         self._reader = EventReader()
         self._selector = selectors.DefaultSelector()
         self._workers = {name: WatchedWorker(name, patience, self._selector, supervisord) for name in names}
+        one, other = (self._workers[name] for name in key_holders)
+        self._partners = {one.name: other, other.name: one}
         self._search_until = 0.0
         self._is_over = False
 
@@ -89,7 +94,7 @@ class Listener:
                 worker.excuse(now)
             if self._directory is not None:
                 worker.find(self._directory)
-            worker.judge(now)
+            worker.judge(now, self._partners.get(worker.name))
         return now
 
     def _read(self) -> None:

@@ -7,14 +7,6 @@ from typing import Self
 from tlsmgr.wire.rpc import encode_call
 
 _PING = encode_call(1, "ping", ())
-# What says nothing about us: no socket yet or no more, nobody listens, a queue that is full.
-_NOT_ANSWERED = (
-    FileNotFoundError,
-    ConnectionRefusedError,
-    BlockingIOError,
-    BrokenPipeError,
-    ConnectionResetError,
-)
 
 
 class Ping:
@@ -25,16 +17,17 @@ class Ping:
 
     @classmethod
     def send(cls, path: Path) -> Self | None:
-        """Ask the worker behind a socket; return None when it takes no question now.
+        """Ask the worker behind a socket; return None when its queue is full: it takes nobody in.
 
         Raises:
-            OSError: It is our fault: we may not use the socket, or have no descriptor left.
+            OSError: It was not asked, which tells nothing of it: its socket was removed or moved
+                away, is another's, or is not for us; or we have no descriptor left.
         """
         made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
             made.connect(str(path))
             made.sendall(_PING)
-        except _NOT_ANSWERED:
+        except BlockingIOError:
             made.close()
             return None
         except OSError:

@@ -24,6 +24,7 @@ class Watch:
     def __init__(self, patience: Patience) -> None:
         self._patience = patience
         self._silent_since: float | None = None
+        self._answered_at: float | None = None
         self._restarted_at: float | None = None
         self._pause = patience.restart
 
@@ -32,13 +33,18 @@ class Watch:
         if self._silent_since is None:
             self._silent_since = now
 
-    def answered(self) -> None:
+    def answered(self, now: float) -> None:
         """It answered, or ended a connection, which only a live one does: all is well."""
         self._silent_since = None
+        self._answered_at = now
         self._pause = self._patience.restart
 
     def began(self) -> None:
         """Another process has taken its place, which was not asked yet."""
+        self._silent_since = self._answered_at = None
+
+    def not_asked(self) -> None:
+        """It could not be asked: nothing is held against it."""
         self._silent_since = None
 
     def excuse(self, now: float) -> None:
@@ -49,6 +55,10 @@ class Watch:
     def is_hung(self, now: float) -> bool:
         """Whether it has been silent for too long."""
         return self._silent_since is not None and now - self._silent_since >= self._patience.answer
+
+    def has_answered_within(self, seconds: float, now: float) -> bool:
+        """Whether its last answer is no older than that."""
+        return self._answered_at is not None and now - self._answered_at <= seconds
 
     def may_restart(self, now: float) -> bool:
         """Whether the last restart is long enough ago."""

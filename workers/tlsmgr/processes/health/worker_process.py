@@ -6,6 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
+from tlsmgr.lock_holder import lock_holder
+
 
 class WorkerProcess:
     """A process that runs a worker, held by a descriptor that no other process can take over.
@@ -21,17 +23,20 @@ class WorkerProcess:
 
     @classmethod
     def find(cls, pid_file: Path, parent: int) -> Self | None:
-        """Return the process that a pid file names, if it is a child of ``parent``; or None.
+        """Return the process that holds a pid file's lock, if it is a child of ``parent``; or None.
 
-        The file may be of an earlier process: that it is supervisord's child, ours beside it, is
-        what tells them apart.
+        The number in the file may be an earlier process's, and be another's by now: that is not
+        looked at.
         """
-        try:
-            pid = int(pid_file.read_bytes())
-            descriptor = os.pidfd_open(pid)
-        except (OSError, ValueError):
+        pid = lock_holder(pid_file)
+        if pid is None:
             return None
-        if _parent(pid) == parent:
+        try:
+            descriptor = os.pidfd_open(pid)
+        except OSError:
+            return None
+        # Looked at anew: the descriptor may be of one that got the number in between.
+        if lock_holder(pid_file) == pid and _parent(pid) == parent:
             return cls(pid, descriptor)
         os.close(descriptor)
         return None
@@ -46,10 +51,16 @@ class WorkerProcess:
             signal.pidfd_send_signal(self._descriptor, 0)
         except ProcessLookupError:
             return not Path(f"/proc/{self.pid}").exists()
+        except PermissionError:
+            return False  # another user's, and there
         return False
 
     def kill(self) -> None:
-        """End it whatever it does, even if it is stopped; nothing happens if it has ended already."""
+        """End it whatever it does, even if it is stopped; nothing happens if it has ended already.
+
+        Raises:
+            PermissionError: It runs as another user.
+        """
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._descriptor, signal.SIGKILL)
 
