@@ -154,12 +154,13 @@ class RpcDialogue:
         return None if call is None else self._answered(call)
 
     def next_answer(self) -> bytes | Deferred | None:
-        """Return the next answer; a notification is carried out and has none."""
-        while (call := self._next_call()) is not None:
-            answer = self._answered(call)
-            if answer is not None:
-                return answer
-        return None
+        """Carry out the next call; return its answer: empty bytes for a notification, which has none."""
+        call = self._next_call()
+        if call is None:
+            return None
+        answer = self._answered(call)
+        # None would say that no call is left: a flood of notifications counts, one by one.
+        return b"" if answer is None else answer
 
     def _next_call(self) -> rpc.Call | None:
         try:
