@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 from tlsmgr.config.maincf import parse_text
 from tlsmgr.errors import ConfigurationError, ProtocolError
+from tlsmgr.messages import MalformedRequest
 from tlsmgr.wire.attributes import RequestReader
 from tlsmgr.wire.rpc import Call, CallReader, decode_request
 
@@ -82,9 +83,9 @@ def _calls(chunks: list[bytes], *, whole_first: bool = False) -> list[object]:
     try:
         for chunk in chunks:
             if whole_first:
-                call = reader.take_whole(chunk)
-                if call is not None:
-                    seen += _shown(call)
+                whole = reader.take_request(chunk)
+                if whole is not None:
+                    seen += [whole[0], whole[1], whole[2]]
             else:
                 reader.feed(chunk)
             while (call := reader.next_call()) is not None:
@@ -95,8 +96,11 @@ def _calls(chunks: list[bytes], *, whole_first: bool = False) -> list[object]:
 
 
 def _shown(call: Call) -> list[object]:
+    request = decode_request(call)
+    if call.message_id is not None and not isinstance(request, MalformedRequest):
+        return [call.message_id, call.method, request]
     # As text: a param that is no number is not even equal to itself.
-    return [call.message_id, call.method, repr(call.params), call.defect, decode_request(call)]
+    return [call.message_id, call.method, repr(call.params), call.defect, request]
 
 
 def _same(whole: list[object], cut: list[object]) -> None:

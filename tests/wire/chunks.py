@@ -5,6 +5,7 @@ from typing import Protocol, TypeVar
 
 from hypothesis import strategies as st
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -28,10 +29,10 @@ def _taken(reader: Feedable, take: Callable[[], T | None], chunks: Iterable[byte
 
 
 def read_at_once(
-    take_whole: Callable[[bytes], T | None], take: Callable[[], T | None], chunks: Iterable[bytes]
-) -> list[T]:
+    take_whole: Callable[[bytes], S | None], take: Callable[[], T | None], chunks: Iterable[bytes]
+) -> list[S | T]:
     """Return the same as ``read_all``, by the way that a connection tries first."""
-    values: list[T] = []
+    values: list[S | T] = []
     for chunk in chunks:
         whole = take_whole(chunk)
         if whole is not None:

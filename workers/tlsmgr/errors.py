@@ -14,6 +14,9 @@ class Status(IntEnum):
     NOT_DONE = -1  #: not found, not saved, or not enabled for this key
     FAILED = -2  #: the request was malformed, or asks for what is not configured
 
+    # Enum's own is a function in Python, on the hot path.
+    __hash__ = int.__hash__
+
 
 class ExitCode(IntEnum):
     """What an exit code of a worker or a command means (from sysexits.h where it has one)."""

@@ -74,6 +74,21 @@ class RpcMethods:
             figures.refused += isinstance(error, ProtocolError)
             return rpc.encode_error(message_id, error.status, str(error))
 
+    @property
+    def requests(self) -> Callable[[rpc.WholeRequest], bytes | Deferred] | None:
+        """What answers a request of the vocabulary, if no method of the worker's own does."""
+        return None if self._answer is None or METHOD_NAMES & self._methods.keys() else self._respond_whole
+
+    def _respond_whole(self, whole: rpc.WholeRequest) -> bytes | Deferred:
+        """As ``respond``, for a request that is known to be well formed."""
+        message_id, name, request = whole
+        figures = self.figures
+        figures.until_timed -= 1
+        if not figures.until_timed:
+            begun = figures.begin_timing()
+            return end_timing(figures, name, begun, self._respond_whole(whole))
+        return self._replied(message_id, name, self._answer(request))  # type: ignore[misc]  # see requests
+
     def _name(self, call: rpc.Call) -> str:
         """Return the method's name if there is such a method: clients do not name our figures."""
         name = call.method
@@ -87,9 +102,12 @@ class RpcMethods:
         reply = self._answer(request)
         if isinstance(request, MalformedRequest):
             raise ProtocolError(request.reason)
+        return self._replied(message_id, call.method, reply)
+
+    def _replied(self, message_id: int, name: str, reply: Answer) -> bytes | Deferred:
         if isinstance(reply, asyncio.Future):
-            return Deferred(reply, partial(self._encode_late, call.method, message_id))
-        self.figures.rows[call.method][reply.status] += 1
+            return Deferred(reply, partial(self._encode_late, name, message_id))
+        self.figures.rows[name][reply.status] += 1
         return rpc.encode_reply(message_id, reply)
 
     def _encode_late(self, method: str, message_id: int, reply: Reply) -> bytes:
@@ -136,7 +154,8 @@ class RpcDialogue:
         self._reader = rpc.CallReader(limit)
         self._figures = methods.figures
         self._respond = methods.respond
-        self._take_whole = self._reader.take_whole
+        self._respond_whole = methods.requests
+        self._take_request = self._reader.take_request
         self.feed = self._reader.feed
 
     @property
@@ -145,13 +164,16 @@ class RpcDialogue:
         return self._reader.pending
 
     def answer_whole(self, data: bytes) -> bytes | Deferred | None:
-        """Take what arrived; return the answer if that was exactly one call that has one."""
+        """Take what arrived; return the answer if that was exactly one of the six requests."""
+        if self._respond_whole is None:
+            self.feed(data)
+            return None
         try:
-            call = self._take_whole(data)
+            whole = self._take_request(data)
         except ProtocolError:
             self._figures.rows[MALFORMED][Status.FAILED] += 1
             raise
-        return None if call is None else self._answered(call)
+        return None if whole is None else self._respond_whole(whole)
 
     def next_answer(self) -> bytes | Deferred | None:
         """Carry out the next call; return its answer: empty bytes for a notification, which has none."""

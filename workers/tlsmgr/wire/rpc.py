@@ -14,14 +14,18 @@ import msgpack
 from tlsmgr.errors import ProtocolError, Status
 from tlsmgr.messages import MalformedRequest, Reply
 from tlsmgr.wire.calls import (
+    MESSAGE_ID_END,
+    REQUEST,
     Call,
     RemoteError,
     Response,
+    WholeRequest,
     call_of,
     decode_reply,
     decode_request,
     map_of,
     result_of,
+    whole_request,
 )
 from tlsmgr.wire.rpc_messages import MessageReader, bounds
 
@@ -31,6 +35,7 @@ __all__ = [
     "RemoteError",
     "Response",
     "ResponseReader",
+    "WholeRequest",
     "call_of",
     "decode_reply",
     "decode_request",
@@ -42,12 +47,10 @@ __all__ = [
     "result_of",
 ]
 
-_REQUEST: Final = 0
 _RESPONSE: Final = 1
 _NOTIFICATION: Final = 2
 _REQUEST_LENGTH: Final = 4
 _NOTIFICATION_LENGTH: Final = 3
-_MESSAGE_ID_END: Final = 1 << 32
 
 # A container's memory is taken when its length is read, at every level of nesting: five
 # bytes could ask for half a megabyte. No call needs more than a few params; a response to
@@ -70,7 +73,7 @@ class CallReader(MessageReader):
     the limit, a response, a notification in another form, since nobody can be told.
     """
 
-    __slots__ = ("_kept",)
+    __slots__ = ()
 
     def __init__(self, limit: int) -> None:
         # Text stays bytes and maps stay lists of pairs: no text is refused as invalid, no
@@ -79,25 +82,23 @@ class CallReader(MessageReader):
             raw=True, strict_map_key=False, object_pairs_hook=list, **bounds(limit, _CALL_LENGTH_MAX)
         )
         super().__init__(limit, unpacker)
-        self._kept: Call | None = None
 
-    def take_whole(self, data: bytes) -> Call | None:
-        """Take the next bytes; return the call if they are exactly one.
+    def take_request(self, data: bytes) -> WholeRequest | None:
+        """Take the next bytes; return the request if they are exactly one of the six, well formed.
 
-        The same as ``feed`` and then ``next_call``, which follows if this returns None.
+        The same as ``feed``, ``next_call`` and ``decode_request``, in one step. With None,
+        ``next_call`` is to follow.
 
         Raises:
             ProtocolError: as ``next_call`` does.
         """
-        was_pending = self.pending
-        self.feed(data)
-        if was_pending:
+        message = self.take_whole(data)
+        if message is None:
             return None
-        call = self.next_call()
-        if call is not None and self.pending:
-            self._kept = call
-            return None
-        return call
+        request = whole_request(message)
+        if request is None:
+            self.put_back(message)
+        return request
 
     def next_call(self) -> Call | None:
         """Return the next call, or None when more bytes are needed.
@@ -107,9 +108,6 @@ class CallReader(MessageReader):
         Raises:
             ProtocolError: the connection has to end; every later call raises it again.
         """
-        if self._kept is not None:
-            call, self._kept = self._kept, None
-            return call
         message = self.next_message()
         if message is None:
             return None
@@ -121,30 +119,9 @@ class CallReader(MessageReader):
 
 
 def _call(message: tuple[object, ...]) -> Call:
-    return _plain_request(message) or _other_call(message)
-
-
-def _plain_request(message: tuple[object, ...]) -> Call | None:
-    """Return the call that a well-formed request is: in one step, since nearly all are."""
-    if len(message) != _REQUEST_LENGTH:
-        return None
-    kind, message_id, method, params = message
-    if (
-        type(kind) is int
-        and kind == _REQUEST
-        and type(message_id) is int
-        and 0 <= message_id < _MESSAGE_ID_END
-        and isinstance(method, bytes)
-        and isinstance(params, tuple)
-    ):
-        return Call(message_id=message_id, method=_text(method), params=params)
-    return None
-
-
-def _other_call(message: tuple[object, ...]) -> Call:
     kind = message[0] if message else None
-    if type(kind) is int and kind == _REQUEST:
-        return _defective_request(message)
+    if type(kind) is int and kind == REQUEST:
+        return _request(message)
     if type(kind) is int and kind == _NOTIFICATION and len(message) == _NOTIFICATION_LENGTH:
         method, params = message[1:]
         if isinstance(method, bytes) and isinstance(params, tuple):
@@ -152,14 +129,19 @@ def _other_call(message: tuple[object, ...]) -> Call:
     raise ProtocolError("not MessagePack-RPC: expected a request or a notification")
 
 
-def _defective_request(message: tuple[object, ...]) -> Call:
+def _request(message: tuple[object, ...]) -> Call:
     message_id = _message_id(message)
     if len(message) != _REQUEST_LENGTH:
-        defect = f"request: expected 4 elements, got {len(message)}"
-    elif not isinstance(message[2], bytes):
-        defect = "method: expected text"
-    else:
-        defect = "params: expected an array"
+        return _defective(message_id, f"request: expected 4 elements, got {len(message)}")
+    method, params = message[2:]
+    if not isinstance(method, bytes):
+        return _defective(message_id, "method: expected text")
+    if not isinstance(params, tuple):
+        return _defective(message_id, "params: expected an array")
+    return Call(message_id=message_id, method=_text(method), params=params)
+
+
+def _defective(message_id: int, defect: str) -> Call:
     return Call(message_id=message_id, method="", params=(), defect=defect)
 
 
@@ -169,7 +151,7 @@ def _text(method: bytes) -> str:
 
 def _message_id(message: tuple[object, ...]) -> int:
     message_id = message[1] if len(message) > 1 else None
-    if type(message_id) is not int or not 0 <= message_id < _MESSAGE_ID_END:
+    if type(message_id) is not int or not 0 <= message_id < MESSAGE_ID_END:
         raise ProtocolError("not MessagePack-RPC: expected a message id of 0 to 4294967295")
     return message_id
 
@@ -231,7 +213,7 @@ def encode_error(message_id: int, status: Status, message: str) -> bytes:
 
 def encode_call(message_id: int, method: str, params: Sequence[object]) -> bytes:
     """Return the request with this unsigned 32-bit message id."""
-    return _pack((_REQUEST, message_id, method, tuple(params)))
+    return _pack((REQUEST, message_id, method, tuple(params)))
 
 
 def encode_notification(method: str, params: Sequence[object]) -> bytes:

@@ -39,7 +39,7 @@ class MessageReader:
         failure: Why the stream cannot be read any further, once that is so.
     """
 
-    __slots__ = ("_backlog", "_fed", "_limit", "_start", "_unpacker", "failure")
+    __slots__ = ("_backlog", "_fed", "_kept", "_limit", "_start", "_unpacker", "failure")
 
     def __init__(self, limit: int, unpacker: msgpack.Unpacker) -> None:
         self._limit = limit
@@ -47,6 +47,7 @@ class MessageReader:
         self._backlog = b""  # what came and is not the unpacker's yet
         self._fed = 0  # bytes that the unpacker got
         self._start = 0  # where in these the message being read begins
+        self._kept: tuple[object, ...] | None = None  # a message that somebody else is to take
         self.failure: ProtocolError | None = None
 
     @property
@@ -58,12 +59,42 @@ class MessageReader:
         """Take the next bytes of the stream, in chunks of any size."""
         self._backlog = self._backlog + data if self._backlog else data
 
+    def take_whole(self, data: bytes) -> tuple[object, ...] | None:
+        """Take the next bytes; return the array if they are exactly one, which is nearly always so.
+
+        The same as ``feed`` and then ``next_message``, in one step. With None, that is to follow.
+
+        Raises:
+            ProtocolError: as ``next_message`` does.
+        """
+        if self._backlog or self._fed != self._start or self.failure or len(data) > self._limit:
+            self.feed(data)
+            return None
+        self._unpacker.feed(data)
+        self._fed += len(data)
+        try:
+            message = self._try_unpack()
+        except ProtocolError as error:
+            self.failure = error
+            raise
+        if self._fed == self._start:
+            return message
+        self._kept = message
+        return None
+
+    def put_back(self, message: tuple[object, ...]) -> None:
+        """Have ``next_message`` return ``message``, which ``take_whole`` returned, once more."""
+        self._kept = message
+
     def next_message(self) -> tuple[object, ...] | None:
         """Return the next array, or None when more bytes are needed.
 
         Raises:
             ProtocolError: ``failure``, again and again.
         """
+        if self._kept is not None:
+            message, self._kept = self._kept, None
+            return message
         if self.failure is not None:
             raise self.failure
         try:
