@@ -1,11 +1,15 @@
 """The verbs that show and remove sessions, with the cache server running and stopped."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from rehearsal.sandbox import Sandbox
-from tlsmgr.errors import ExitCode
+from tests.sealing.test_other_worker import running
+from tlsmgr.cli.entry_access import reach_entries
+from tlsmgr.config.settings import load_settings
+from tlsmgr.errors import AddressInUseError, ExitCode
 from tlsmgr.messages import CacheType
 
 _IDS = {
@@ -116,6 +120,36 @@ def test_many_entries_are_all_listed_and_flushed(sandbox: Sandbox) -> None:
     assert {bytes.fromhex(str(entry["id_hex"])) for entry in listed} == ids
     assert b"cache smtp: 650 entries removed\n" in done.stdout
     assert _listed(sandbox) == []
+
+
+def test_who_looks_keeps_no_cache_server_from_starting(filled: Sandbox) -> None:
+    """However long it takes; and once it runs, nothing is removed behind its back."""
+    if filled.answers("cache-server"):
+        assert filled.workers[0].stop() == 0
+    with reach_entries(load_settings(filled.etc)) as entries:
+        assert len(entries.page(CacheType.SMTP, 0)[0]) == 4
+        server = filled.start("cache-server")
+        assert len(entries.page(CacheType.SMTP, 0)[0]) == 4
+        assert entries.flush(CacheType.SMTP, 0, "", dry_run=True)[0] == 4
+        with pytest.raises(
+            AddressInUseError, match=f"locked by process {server.pid}: cache-server is running"
+        ):
+            entries.flush(CacheType.SMTP, 0, "", dry_run=False)
+    assert len(_ids(filled)) == 5
+
+
+def test_a_server_that_hangs_is_not_gone(sandbox: Sandbox) -> None:
+    """Whoever holds its lock is named, and the stores are left to it."""
+    with running(_pid_file(sandbox)) as process_id:
+        done = sandbox.command("flush")
+
+    assert done.returncode == ExitCode.UNAVAILABLE
+    assert f"locked by process {process_id}" in done.stderr.decode()
+
+
+def _pid_file(sandbox: Sandbox) -> Path:
+    sandbox.run.mkdir(mode=0o700)
+    return sandbox.run / "cache-server.pid"
 
 
 def test_before_there_is_a_store_there_are_no_entries(sandbox: Sandbox) -> None:

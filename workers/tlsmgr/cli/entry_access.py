@@ -1,7 +1,7 @@
 """The way to the sessions: by asking the cache server, or on disk when it does not run."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import NamedTuple, Protocol
 
 from tlsmgr.cli.asking import call_for_map
@@ -55,11 +55,12 @@ def reach_entries(settings: Settings) -> Iterator[Entries]:
     # Its imports (diskcache, uvloop) take longer than all else; only this way needs them.
     from tlsmgr.cli.stored_entries import stored_entries  # noqa: PLC0415
 
-    try:
-        with stored_entries(settings) as entries:
-            yield entries
-    except AddressInUseError:
-        raise unavailable from None
+    with ExitStack() as stack:
+        try:
+            entries = stack.enter_context(stored_entries(settings))
+        except AddressInUseError as error:
+            raise ServerUnavailableError(f"cannot reach the sessions: {unavailable}; {error}") from None
+        yield entries
 
 
 class _AskedEntries:

@@ -11,21 +11,19 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
-from urllib.parse import quote
 
-from tlsmgr.errors import StoreBusyError, StoreError
+from tlsmgr.errors import StoreBusyError
 from tlsmgr.storage.directory import opened_directory
 from tlsmgr.storage.failures import FAULTS, store_error, whole_number
 from tlsmgr.storage.limits import StoreLimits
 from tlsmgr.storage.quarantine import boot_identity, refuse_distrusted
+from tlsmgr.storage.reading import connect_to_read
 from tlsmgr.storage.schema import check_ours
-from tlsmgr.storage.settings import DATABASE_NAME, connection_pragmas
 from tlsmgr.storage.wal_index import WalIndex
 
 _ROWS_A_STEP = 1000
 # A store is within its limits to this part of them, while it gets below again.
 _LEEWAY = 1.02
-_BUSY_MILLISECONDS = 2000
 # Half of what makes a store take no more changes, and how often to look.
 _LOG_PAGES, _LOOK_SECONDS = 2**13, 0.02
 _NEXT = "SELECT max(rowid) FROM (SELECT rowid FROM Cache WHERE rowid > ? ORDER BY rowid LIMIT ?)"
@@ -81,7 +79,7 @@ def defects(directory: Path, limits: StoreLimits, sealed: SealedForm) -> Iterato
 
 @contextmanager
 def _opened(directory: Path) -> Iterator[tuple[sqlite3.Connection, WalIndex | None]]:
-    with closing(_connect(directory)) as connection:
+    with closing(connect_to_read(directory)) as connection:
         check_ours(connection)
         log: WalIndex | None = None
         with opened_directory(directory) as place, suppress(FileNotFoundError):
@@ -92,19 +90,6 @@ def _opened(directory: Path) -> Iterator[tuple[sqlite3.Connection, WalIndex | No
             connection.close()  # before the log: see WalIndex
             if log is not None:
                 log.close()
-
-
-def _connect(directory: Path) -> sqlite3.Connection:
-    path = directory / DATABASE_NAME
-    if not path.exists():
-        raise StoreError(f"session store {directory}: there is no {DATABASE_NAME}; the cache server makes it")
-    # mode=ro could not make the shared index of a log that nobody has open; query_only writes nothing.
-    connection = sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True, isolation_level=None)
-    own = connection_pragmas(checkpoints=False) | {"busy_timeout": _BUSY_MILLISECONDS, "query_only": 1}
-    for name, value in own.items():
-        if name != "journal_mode":
-            connection.execute(f"PRAGMA {name} = {value}").fetchall()
-    return connection
 
 
 def _integrity(directory: Path, connection: sqlite3.Connection, log: WalIndex | None) -> Iterator[str]:
