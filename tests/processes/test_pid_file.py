@@ -1,6 +1,7 @@
 """The pid file: who runs, and that no second one does."""
 
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,51 @@ def test_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
     with pytest.raises(HostError, match="cannot open"):
         PidFile.claim(tmp_path / "pid")
     assert (tmp_path / "theirs").read_text() == "theirs"
+
+
+def test_a_full_disk_does_not_keep_a_worker_from_starting(tmp_path: Path) -> None:
+    """The lock is what counts; a former worker's number does not stay."""
+    path = tmp_path / "pid"
+    path.write_text("123456789 of a killed one")
+    former = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, former[1]))
+    try:
+        claimed = PidFile.claim(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, former)
+    assert path.read_text() == ""
+    with pytest.raises(AddressInUseError):
+        PidFile.claim(path)
+    claimed.release()
+
+
+def test_a_file_that_was_removed_is_claimed_anew(tmp_path: Path) -> None:
+    """The former lock is kept, for those that have the former file open."""
+    path, kept = tmp_path / "pid", tmp_path / "kept"
+    claimed = PidFile.claim(path)
+    assert claimed.is_in_place()
+    for _ in range(20):
+        path.rename(kept)
+        assert not claimed.is_in_place()
+        claimed.claim_anew()
+        assert claimed.is_in_place()
+    assert path.read_text() == f"{os.getpid()}\n"
+    with pytest.raises(AddressInUseError):
+        PidFile.claim(kept)
+    claimed.release()
+    PidFile.claim(kept).release()
+
+
+def test_a_file_that_another_process_claimed_meanwhile_is_left_to_it(tmp_path: Path) -> None:
+    """Ours stays as it was."""
+    path = tmp_path / "pid"
+    claimed = PidFile.claim(path)
+    path.unlink()
+    other = PidFile.claim(path)
+    with pytest.raises(AddressInUseError):
+        claimed.claim_anew()
+    claimed.release()
+    other.release()
 
 
 def test_what_the_system_refuses_is_the_hosts_fault(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from tlsmgr.errors import AccessDeniedError, ProtocolError, ServerUnavailableError
 from tlsmgr.sealing.hand_over import HandOver, Side
-from tlsmgr.sealing.key_exchange import KeyExchange
+from tlsmgr.sealing.key_exchange import ImpostorError, KeyExchange
 from tlsmgr.sealing.keys import SealingKey, SealingKeys
 
 Asked = Callable[[bytes, bytes], Awaitable[object]]
@@ -186,3 +186,21 @@ def test_anybody_but_the_other_worker_is_refused_counted_and_logged(
     asyncio.run(run())
     assert f"refused the sealing key to uid {US[1]}, pid {US[0] + 1}" in caplog.text
     assert "kkkk" not in caplog.text
+
+
+def test_a_stranger_at_the_other_workers_socket_is_counted_and_told_of_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It is not as if nobody were there: somebody sits in the other worker's place."""
+
+    async def impostor(*_: object) -> object:
+        raise ImpostorError("uid 7, pid 8 is not the worker of that name")
+
+    async def run() -> None:
+        worker = Worker(Side.CACHE_SERVER, impostor)
+        await worker.exchange.obtain()
+        worker.exchange.close()
+        assert worker.exchange.impostors > 1
+
+    asyncio.run(run())
+    assert caplog.text.count("uid 7, pid 8") == 1

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tlsmgr.errors import ProtocolError, ServerUnavailableError, Status, TlsmgrError
+from tlsmgr.sealing.key_exchange import ImpostorError
 from tlsmgr.sealing.key_link import KeyLink
 from tlsmgr.wire import rpc
 
@@ -76,7 +77,7 @@ def test_the_other_worker_is_told_our_keys_and_tells_its_own(tmp_path: Path) -> 
 def test_whoever_else_listens_at_the_socket_is_told_nothing(tmp_path: Path) -> None:
     """Not one byte is sent to it."""
     result, received = ask(tmp_path / "sock", rpc.encode_result(1, {}), trusted=False)
-    assert isinstance(result, ServerUnavailableError)
+    assert isinstance(result, ImpostorError)
     assert "is not the worker of that name" in str(result)
     assert received == b""
 

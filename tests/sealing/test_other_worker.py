@@ -69,6 +69,21 @@ def test_a_link_in_place_of_the_pid_file_is_not_followed(tmp_path: Path) -> None
         assert not other.is_peer(process_id, US)
 
 
+def test_a_run_directory_that_is_made_again_is_followed(tmp_path: Path) -> None:
+    """Until it is there, the lock in the former one counts; from inside of a jail none is looked for."""
+    run, former = tmp_path / "run", tmp_path / "former"
+    run.mkdir()
+    with prng_server(run) as other, prng_server(run) as jailed, running(run / "prng-server.pid") as first:
+        jailed.enter_jail()
+        run.rename(former)
+        assert other.is_peer(first, US)
+        run.mkdir()
+        assert not other.is_peer(first, US)
+        with running(run / "prng-server.pid") as second:
+            assert other.is_peer(second, US)
+            assert jailed.is_peer(first, US)
+
+
 def test_after_closing_nobody_is_the_other_worker(tmp_path: Path) -> None:
     """And closing twice does no harm."""
     with running(tmp_path / "prng-server.pid") as process_id, prng_server(tmp_path) as other:

@@ -54,6 +54,24 @@ def test_full_disk() -> None:
         assert found(sandbox, IDS) == IDS
 
 
+def test_restarted_on_a_full_disk() -> None:
+    """Each of the workers starts, and answers; what was saved is found again, at the latest with space."""
+    with (
+        Sandbox(caches=("smtpd",)) as sandbox,
+        mounted(sandbox.data, "-t", "tmpfs", "-o", "size=2m,mode=0700", "none"),
+    ):
+        workers = {name: sandbox.start(name) for name in ("prng-server", "cache-server", "expiry-sweeper")}
+        assert all(save(sandbox, cache_id) for cache_id in IDS)
+        filler = fill(sandbox.data)
+        for name, worker in workers.items():
+            worker.kill()
+            workers[name] = sandbox.start(name)
+        check_what_is_always_answered(sandbox)
+        filler.unlink()
+        check_recovery(sandbox, workers["cache-server"])
+        assert found(sandbox, IDS) == IDS
+
+
 def test_no_inode_left() -> None:
     """A disk that takes no new file is as good as a full one."""
     mount = ("-t", "tmpfs", "-o", "size=1m,nr_inodes=2,mode=0700", "none")

@@ -16,6 +16,7 @@ from tests.system.faults.claims import (
     check_logged_once,
     check_recovery,
     check_what_is_always_answered,
+    is_found,
     save,
     store_directory,
 )
@@ -97,7 +98,11 @@ def test_run_directory_removed(sandbox: Sandbox) -> None:
     sandbox.run.mkdir(mode=0o700)
     for name in ("cache-server", "prng-server"):
         wait_for("answer", partial(_answers, sandbox, name), evidence=lambda: worker.log)
+        wait_for("pid file", (sandbox.run / f"{name}.pid").exists, evidence=lambda: worker.log)
     check_recovery(sandbox, worker)
+    worker.kill()
+    sandbox.start("cache-server")
+    assert is_found(sandbox, b"meanwhile"), "the sealing key came from prng-server, as ever"
 
 
 def _answers(sandbox: Sandbox, name: str) -> bool:

@@ -21,6 +21,8 @@ import uvloop
 
 from tlsmgr.config.settings import Settings
 from tlsmgr.errors import ConfigurationError, ExitCode, HostError, TlsmgrError
+from tlsmgr.occasional_log import OccasionalLog
+from tlsmgr.processes.directories import check_directories
 from tlsmgr.processes.logs import log_to
 from tlsmgr.processes.pid_file import PidFile
 from tlsmgr.processes.privileges import (
@@ -41,6 +43,7 @@ _log = logging.getLogger(__name__)
 SUPERVISOR_START_SECONDS = 1.0
 #: Seconds in which every request that was read is answered; ``stopwaitsecs`` is longer.
 DRAIN_SECONDS = 5.0
+_LOOK_SECONDS = 1.0
 
 LoadSettings = Callable[[], Settings]
 
@@ -150,7 +153,9 @@ def _live(kind: WorkerKind, settings: Settings, load: LoadSettings, launch: Laun
     for warning in settings.warnings:
         _log.warning("%s", warning)
     check_users(settings)
+    check_directories(settings)
     os.umask(0o077)
+    forbid_core_dumps()  # before there is a key
     allow_all_descriptors()
     worker = kind.make(settings)
     worker.open_privileged()
@@ -162,7 +167,7 @@ def _live(kind: WorkerKind, settings: Settings, load: LoadSettings, launch: Laun
     make_private_directory(settings.tlsmgr_run_directory)
     pid_file = PidFile.claim(settings.tlsmgr_run_directory / f"{kind.name}.pid")
     try:
-        uvloop.run(_serve(kind, worker, settings, load, launch))
+        uvloop.run(_serve(kind, worker, settings, load, launch, pid_file))
     finally:
         pid_file.release()
 
@@ -184,27 +189,38 @@ def make_private_directory(path: Path) -> None:
     """
     try:
         path.mkdir(mode=0o700, exist_ok=True)
-        found = path.lstat()
-        if not stat.S_ISDIR(found.st_mode):
-            raise HostError(f"{path} is no directory; move it away")
-        if found.st_uid != os.geteuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            raise HostError(
-                f"{path} must belong to $mail_owner, and nobody else may write to it; see chmod(1)"
-            )
     except OSError as error:
         raise HostError(
             f"cannot make directory {path}: {error.strerror}; it belongs into a directory of $mail_owner"
         ) from error
+    _check_private(path)
+
+
+def _check_private(path: Path) -> None:
+    try:
+        found = path.lstat()
+    except OSError as error:
+        raise HostError(f"cannot use directory {path}: {error.strerror}") from error
+    if not stat.S_ISDIR(found.st_mode):
+        raise HostError(f"{path} is no directory; move it away")
+    if found.st_uid != os.geteuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise HostError(f"{path} must belong to $mail_owner, and nobody else may write to it; see chmod(1)")
 
 
 async def _serve(
-    kind: WorkerKind, worker: Worker, settings: Settings, load: LoadSettings, launch: LaunchOptions
+    kind: WorkerKind,
+    worker: Worker,
+    settings: Settings,
+    load: LoadSettings,
+    launch: LaunchOptions,
+    pid_file: PidFile,
 ) -> None:
     stopping = asyncio.Event()
     watchdog = Watchdog(settings.daemon_timeout)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _on_stop_signal, stopping)
+    claiming = None if launch.chroot else asyncio.ensure_future(_stay_claimed(pid_file))
     try:
         await worker.start()
         loop.add_signal_handler(signal.SIGHUP, _reload, worker, settings, load, launch)
@@ -217,9 +233,25 @@ async def _serve(
         _log.info("%s is ready", kind.name)
         await stopping.wait()
     finally:
+        if claiming is not None:  # from inside of a jail there is no looking
+            claiming.cancel()
         await worker.stop(DRAIN_SECONDS)
         watchdog.stop()
     _log.info("%s has stopped", kind.name)
+
+
+async def _stay_claimed(pid_file: PidFile) -> None:
+    """Claim the pid file again when somebody removed it: by its lock the other worker knows us."""
+    trouble = OccasionalLog(_log, time.monotonic)
+    while True:
+        await asyncio.sleep(_LOOK_SECONDS)
+        try:
+            if not pid_file.is_in_place():
+                _check_private(pid_file.path.parent)
+                pid_file.claim_anew()
+                _log.warning("the pid file had gone: claimed anew")
+        except HostError as error:
+            trouble.warning("pid file", "the pid file has gone: %s", error, cause=str(error))
 
 
 def _spare_the_collector() -> None:
@@ -250,7 +282,9 @@ def _reload(worker: Worker, started_with: Settings, load: LoadSettings, launch: 
         settings = load()
         check_users(settings)
         former = {name: getattr(started_with, name) for name in _FIXED_WHILE_RUNNING}
-        worker.reconfigure(replace(settings, **former))
+        usable = replace(settings, **former)
+        check_directories(usable)
+        worker.reconfigure(usable)
     except TlsmgrError as error:
         _log.error("keeping the former configuration: %s", error)
         return

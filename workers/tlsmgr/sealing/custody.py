@@ -46,9 +46,10 @@ class Custody:
         return 0 if self._exchange is None else self._exchange.refused
 
     def figures(self) -> Mapping[str, object]:
-        """Return what to tell of the keys: whether a restart of this worker loses none, refusals."""
+        """Return what to tell of the keys: whether a restart of this worker loses none, strangers."""
         is_safe = self._file_keys is not None or (self._exchange is not None and self._exchange.is_shared)
-        return {"key_shared": is_safe, "key_refused": self.refused}
+        impostors = 0 if self._exchange is None else self._exchange.impostors
+        return {"key_shared": is_safe, "key_refused": self.refused, "key_impostors": impostors}
 
     @property
     def outlives_reboot(self) -> bool:
@@ -110,6 +111,8 @@ class Custody:
 
     def enter_jail(self, root: Path) -> None:
         """Find the other worker's socket from inside of ``root``, if it is there at all."""
+        if self._other is not None:
+            self._other.enter_jail()
         if self._link is not None and self._link.path.is_relative_to(root):
             self._link.path = Path("/") / self._link.path.relative_to(root)
 

@@ -26,15 +26,23 @@ Ask = Callable[[bytes, bytes], Awaitable[object]]
 IsOtherWorker = Callable[[int, int], bool]
 
 
+class ImpostorError(TlsmgrError):
+    """At the other worker's socket another process listens; it was told nothing."""
+
+    status = Status.NOT_DONE
+
+
 class KeyExchange:
     """Keeps one worker's ``HandOver`` going.
 
     Attributes:
         refused: how often somebody asked who is not the other worker.
+        impostors: how often somebody else than the other worker was found at its socket.
 
     Args:
         hand_over: this worker's.
-        ask: see ``Ask``; it raises ServerUnavailableError, ProtocolError or another TlsmgrError.
+        ask: see ``Ask``; it raises ServerUnavailableError, ImpostorError, ProtocolError or another
+            TlsmgrError.
         is_other: who is answered.
         on_change: is given the keys whenever they are others than before.
     """
@@ -51,8 +59,9 @@ class KeyExchange:
         self._is_other = is_other
         self._on_change = on_change
         self.refused = 0
+        self.impostors = 0
         # Once a minute for each user: who may not ask may not fill the log either.
-        self._refusals = OccasionalLog(_log, time.monotonic)
+        self._trouble = OccasionalLog(_log, time.monotonic)
         self._told_reason = ""
         self._loop = asyncio.get_running_loop()
         self._sharing: asyncio.Task[None] | None = None
@@ -82,7 +91,7 @@ class KeyExchange:
         """
         if not self._is_other(process_id, user_id):
             self.refused += 1
-            self._refusals.warning(
+            self._trouble.warning(
                 str(user_id),
                 "refused the sealing key to uid %d, pid %d; %d times so far",
                 user_id,
@@ -144,6 +153,10 @@ class KeyExchange:
                 result = await self._ask(*told.to_wire())
             theirs = _keys_of(result)
         except (TimeoutError, ServerUnavailableError):
+            return False
+        except ImpostorError as error:
+            self.impostors += 1
+            self._trouble.warning("impostor", "no sealing keys are exchanged: %s; see fuser(1)", error)
             return False
         except TlsmgrError as error:
             self._tell(str(error))

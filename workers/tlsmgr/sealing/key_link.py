@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tlsmgr.errors import ServerUnavailableError
-from tlsmgr.sealing.key_exchange import METHOD
+from tlsmgr.sealing.key_exchange import METHOD, ImpostorError
 from tlsmgr.transport.peer import peer_credentials
 from tlsmgr.wire import rpc
 
@@ -33,7 +33,8 @@ class KeyLink:
         """Return the result of the other worker's method; waits as long as that takes.
 
         Raises:
-            ServerUnavailableError: it does not answer, or another process is in its place.
+            ServerUnavailableError: it does not answer.
+            ImpostorError: another process is in its place.
             ProtocolError: its answer makes no sense, or it is an error.
         """
         try:
@@ -53,8 +54,8 @@ class KeyLink:
         except OSError as error:
             raise self._unavailable("it ended the connection") from error
         if not self._is_other(peer.process_id, peer.user_id):
-            raise self._unavailable(
-                f"uid {peer.user_id}, pid {peer.process_id} is not the worker of that name"
+            raise ImpostorError(
+                f"{self.path}: uid {peer.user_id}, pid {peer.process_id} is not the worker of that name"
             )
 
     async def _response(self, reader: asyncio.StreamReader) -> rpc.Response:

@@ -12,10 +12,11 @@ from tlsmgr.errors import HostError
 from tlsmgr.lock_holder import lock_holder
 
 _CLOSED = -1
+_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 class OtherWorker:
-    """Tells whether a peer is the other worker. Works on after a chroot.
+    """Tells whether a peer is the other worker. Works on after a chroot, see ``enter_jail``.
 
     The lock is a POSIX one (``fcntl.lockf``); this process must hold none on the same file.
 
@@ -31,10 +32,15 @@ class OtherWorker:
     def __init__(self, run_directory: Path, name: str, user_ids: Collection[int]) -> None:
         self._pid_file = f"{name}.pid"
         self._user_ids = frozenset(user_ids)
+        self._run_directory: Path | None = run_directory
         try:
-            self._directory = os.open(run_directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            self._directory = os.open(run_directory, _FLAGS)
         except OSError as error:
             raise HostError(f"cannot open {run_directory}: {error.strerror}") from error
+
+    def enter_jail(self) -> None:
+        """Stay with the directory that is open: its path means something else from now on."""
+        self._run_directory = None
 
     def close(self) -> None:
         """Give back the directory; afterwards nobody is the other worker."""
@@ -50,4 +56,18 @@ class OtherWorker:
         """Return the id of the process that holds the lock; None when nobody does."""
         if self._directory == _CLOSED:
             return None
+        self._follow()
         return lock_holder(self._pid_file, dir_fd=self._directory)
+
+    def _follow(self) -> None:
+        """Open the run directory anew if it was removed and made again."""
+        if self._run_directory is None:
+            return
+        try:
+            if os.path.samestat(self._run_directory.stat(), os.fstat(self._directory)):
+                return
+            fresh = os.open(self._run_directory, _FLAGS)
+        except OSError:
+            return  # there is none now: who held a lock in the former one holds it still
+        os.close(self._directory)
+        self._directory = fresh
