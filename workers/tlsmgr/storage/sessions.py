@@ -187,10 +187,13 @@ class SessionStore:
             return Applied()
         done: list[bool] = []
         with self._database.transaction("save sessions"):
-            size_before = self._room.measure(limits)
+            has_room = self._room.has_plenty(limits, changes)
+            size_before = 0 if has_room else self._room.measure(limits)
             for _, run in groupby(changes, type):
                 done += self._apply_run(list(run))
-            rows = self._room.restore(limits, added=len(changes), size_before=size_before)
+            rows: list[Row] = []
+            if not has_room:
+                rows = self._room.restore(limits, added=len(changes), size_before=size_before)
         return Applied(
             done=done,
             evicted=_cache_ids(rows),

@@ -12,7 +12,7 @@ from typing import Final
 import msgpack
 
 from tlsmgr.errors import ProtocolError, Status
-from tlsmgr.messages import MalformedRequest, Reply
+from tlsmgr.messages import LookupReply, MalformedRequest, Reply
 from tlsmgr.wire.calls import (
     MESSAGE_ID_END,
     REQUEST,
@@ -196,6 +196,8 @@ def encode_reply(message_id: int, reply: Reply | MalformedRequest) -> bytes:
 
     ``cachable`` is a boolean in it. A payload goes out with status OK only.
     """
+    if isinstance(reply, LookupReply) and reply.status is Status.OK:  # the hot path
+        return _pack((_RESPONSE, message_id, None, {"status": 0, "session": reply.session}))
     if isinstance(reply, MalformedRequest):
         return encode_error(message_id, Status.FAILED, reply.reason)
     return _pack((_RESPONSE, message_id, None, map_of(reply)))
