@@ -5,7 +5,13 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tlsmgr.processes.health.watch import LONGEST_PAUSE_SECONDS, Patience, Watch
+from tlsmgr.processes.health.watch import (
+    LONGEST_PAUSE_SECONDS,
+    SHORT_LIFE_SECONDS,
+    Patience,
+    ShortLives,
+    Watch,
+)
 
 _PATIENCE = Patience(answer=10.0, restart=60.0)
 
@@ -86,3 +92,14 @@ def test_a_worker_that_never_answers_is_restarted_ever_less_often(steps: list[fl
     pauses = [later - earlier for earlier, later in pairwise(restarts)]
     for number, pause in enumerate(pauses):
         assert pause >= min(_PATIENCE.restart * 2**number, LONGEST_PAUSE_SECONDS)
+
+
+def test_short_lives_are_counted_until_one_is_long() -> None:
+    """One whose start was not seen is none of them."""
+    lives = ShortLives()
+    assert lives.ended(1.0) == 0
+    for count in (1, 2, 3):
+        lives.started(0.0)
+        assert lives.ended(SHORT_LIFE_SECONDS - 1) == count
+    lives.started(0.0)
+    assert lives.ended(SHORT_LIFE_SECONDS) == 0

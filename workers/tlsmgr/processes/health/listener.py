@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tlsmgr.processes.health.protocol import DONE, READY, Event, EventReader
-from tlsmgr.processes.health.watch import Patience
+from tlsmgr.processes.health.watch import SHORT_LIFE_SECONDS, SHORT_LIVES, Patience, ShortLives
 from tlsmgr.processes.health.worker import WatchedWorker
 
 _log = logging.getLogger(__name__)
@@ -64,6 +64,7 @@ class Listener:
         self._workers = {name: WatchedWorker(name, patience, self._selector, supervisord) for name in names}
         one, other = (self._workers[name] for name in key_holders)
         self._partners = {one.name: other, other.name: one}
+        self._lives = {name: ShortLives() for name in names}
         self._search_until = 0.0
         self._is_over = False
 
@@ -115,7 +116,10 @@ class Listener:
         worker.is_stopping = state in ("STOPPING", "STOPPED", "FATAL")
         _log_state(worker.name, state, event)
         if state == "STARTING":
+            self._lives[worker.name].started(time.monotonic())
             self._expect_processes()
+        elif state == "EXITED" and event.fields.get("expected") == "0":
+            _log_short_lives(worker.name, self._lives[worker.name].ended(time.monotonic()))
 
     def _expect_processes(self) -> None:
         # The worker reads its configuration now as well.
@@ -126,6 +130,19 @@ class Listener:
         if self._directory is not None:
             for worker in self._workers.values():
                 worker.ask(self._directory, time.monotonic())
+
+
+def _log_short_lives(name: str, count: int) -> None:
+    if count and not count % SHORT_LIVES:
+        _log.error(
+            "%s has ended %d times in a row within %g s of its start; see its log; to have it rest:"
+            " supervisorctl stop %s:%s",
+            name,
+            count,
+            SHORT_LIFE_SECONDS,
+            _GROUP,
+            name,
+        )
 
 
 def _log_state(name: str, state: str, event: Event) -> None:

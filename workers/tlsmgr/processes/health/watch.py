@@ -4,6 +4,10 @@ from dataclasses import dataclass
 
 #: However often a worker hangs anew, it is tried again after so long.
 LONGEST_PAUSE_SECONDS = 3600.0
+#: Who ends so soon after its start has not got far.
+SHORT_LIFE_SECONDS = 10.0
+#: So many short lives in a row are told.
+SHORT_LIVES = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +20,24 @@ class Patience:
 
     answer: float = 30.0
     restart: float = 60.0
+
+
+class ShortLives:
+    """Counts how often in a row one worker has ended soon after its start."""
+
+    def __init__(self) -> None:
+        self._started_at: float | None = None
+        self._count = 0
+
+    def started(self, now: float) -> None:
+        """It is being started."""
+        self._started_at = now
+
+    def ended(self, now: float) -> int:
+        """It ended by itself; return how many of its last lives were short, this one included."""
+        is_short = self._started_at is not None and now - self._started_at < SHORT_LIFE_SECONDS
+        self._count = self._count + 1 if is_short else 0
+        return self._count
 
 
 class Watch:
