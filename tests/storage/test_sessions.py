@@ -99,7 +99,7 @@ def test_no_change_at_all_needs_no_lock(store: SessionStore, intruder: sqlite3.C
 def test_a_batch_that_fails_changes_nothing(store: SessionStore) -> None:
     """Neither the part before the failure nor the counters, and the next batch works."""
     store.apply([put(b"old", b"1")])
-    bad = put(b"bad", object())  # type: ignore[arg-type]  # what SQLite refuses to store
+    bad = put(b"bad", ["x"])  # type: ignore[arg-type]  # what SQLite refuses to store
     with pytest.raises(StoreError):
         store.apply([put(b"new"), Remove(cache_id=b"old"), put(b"old", b"2"), bad])
     assert store.lookup(b"old", NOW, HOUR) == b"1"

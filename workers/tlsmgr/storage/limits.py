@@ -112,7 +112,7 @@ class Room:
             return 0
         return (self._number(_PAGES) - self._number(_FREE_PAGES)) * self._page_size
 
-    def restore(self, limits: StoreLimits, *, added: int, size_before: int) -> list[Row]:
+    def restore(self, limits: StoreLimits, added: int, size_before: int) -> list[Row]:
         """Remove as much as the ``added`` changes made necessary, and a little more if need be.
 
         Afterwards the store is within its limits and 1%, or no larger than it was before

@@ -191,9 +191,7 @@ class SessionStore:
             size_before = 0 if has_room else self._room.measure(limits)
             for _, run in groupby(changes, type):
                 done += self._apply_run(list(run))
-            rows: list[Row] = []
-            if not has_room:
-                rows = self._room.restore(limits, added=len(changes), size_before=size_before)
+            rows = [] if has_room else self._room.restore(limits, len(changes), size_before)
         return Applied(
             done=done,
             evicted=_cache_ids(rows),
