@@ -73,7 +73,8 @@ def _revoke(options: argparse.Namespace) -> ExitCode:
         " postfix reload ends them when their mail sessions end\n"
     )
     for cache, reason in result["failures"].items():
-        sys.stderr.write(f"tlsmgr: sessions of cache {cache} may come back with a restart: {reason}\n")
+        what = cache if cache == "ticket keys" else f"sessions of cache {cache}"
+        sys.stderr.write(f"tlsmgr: {what} may come back with a restart: {reason}\n")
     return ExitCode.NOT_DONE if result["failures"] else ExitCode.OK
 
 
