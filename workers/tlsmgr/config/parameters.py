@@ -6,6 +6,7 @@ an attribute of ``Settings``; a test holds the two against each other.
 """
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from types import MappingProxyType
 
 from tlsmgr.config.schema import INT_MAX, Kind, Parameter, Section
@@ -77,28 +78,27 @@ def _cache_parameters(cache_type: CacheType) -> tuple[Parameter, ...]:
     )
 
 
+_prng, _service = (partial(Parameter, section=each) for each in (Section.PRNG, Section.SERVICE))
+
 _PRNG = (
-    Parameter(
+    _prng(
         name="tls_random_source",
         default="dev:/dev/urandom",
         kind=Kind.STRING,
         help="The external entropy source: dev:path, egd:socket, or the path of a file.",
-        section=Section.PRNG,
     ),
-    Parameter(
+    _prng(
         name="tls_random_bytes",
         default="32",
         kind=Kind.INTEGER,
         help="The number of bytes to read from tls_random_source each time.",
-        section=Section.PRNG,
         minimum=1,
     ),
-    Parameter(
+    _prng(
         name="tls_random_exchange_name",
         default="${data_directory}/prng_exch",
         kind=Kind.PATH,
         help="The file that keeps the state of the generator between runs; empty for none.",
-        section=Section.PRNG,
     ),
     _time(
         "tls_random_prng_update_period",
@@ -117,83 +117,73 @@ _PRNG = (
 )
 
 _SERVICE = (
-    Parameter(
+    _service(
         name="tlsmgr_service_name",
         default="tlsmgr",
         kind=Kind.STRING,
         help="The name of the socket in queue_directory/private that Postfix asks.",
-        section=Section.SERVICE,
         minimum=1,
     ),
-    Parameter(
+    _service(
         name="tlsmgr_run_directory",
         default="${data_directory}/run",
         kind=Kind.PATH,
         help="The directory with the MessagePack-RPC sockets and the pid files.",
-        section=Section.SERVICE,
         minimum=1,
     ),
-    Parameter(
+    _service(
         name="tlsmgr_session_cache_entry_limit",
         default="1000000",
         kind=Kind.INTEGER,
         help="The largest number of sessions in each cache; 0 for no limit.",
-        section=Section.SERVICE,
         maximum=LONG_MAX,
     ),
-    Parameter(
+    _service(
         name="tlsmgr_session_cache_size_limit",
         default="1073741824",
         kind=Kind.INTEGER,
         help="The largest size of each cache in bytes; 0 for no limit.",
-        section=Section.SERVICE,
         maximum=LONG_MAX,
     ),
-    Parameter(
+    _service(
         name="tlsmgr_client_connection_limit",
         default="4000",
         kind=Kind.INTEGER,
         help="The largest number of connections on each socket; beyond, idle ones are closed for new ones.",
-        section=Section.SERVICE,
         minimum=1,
         maximum=1000000,
     ),
-    Parameter(
+    _service(
         name="tlsmgr_memory_cache_size",
         default="67108864",
         kind=Kind.INTEGER,
         help="The bytes of memory for the sessions that were used last, of all caches; 0 for none.",
-        section=Section.SERVICE,
         maximum=LONG_MAX,
     ),
-    Parameter(
+    _service(
         name="tlsmgr_metrics_address",
         default="",
         kind=Kind.ADDRESS,
         help="Where Prometheus finds the figures over HTTP, as address:port or :port; empty for nowhere.",
-        section=Section.SERVICE,
     ),
-    Parameter(
+    _service(
         name="tlsmgr_request_size_limit",
         default="65536",
         kind=Kind.INTEGER,
         help="The largest size of one request in bytes; a session is up to a few kilobytes.",
-        section=Section.SERVICE,
         minimum=1024,
     ),
-    Parameter(
+    _service(
         name="tlsmgr_protocol_announcement",
         default="yes",
         kind=Kind.BOOLEAN,
         help="Announce the protocol to a client first, as Postfix 3.6 and later expect.",
-        section=Section.SERVICE,
     ),
-    Parameter(
+    _service(
         name="tlsmgr_sealing_key_file",
         default="",
         kind=Kind.PATH,
         help="A file with the key that seals sessions on disk; empty for one that ends with a reboot.",
-        section=Section.SERVICE,
     ),
     _time(
         "tlsmgr_ticket_key_lease",
@@ -202,12 +192,11 @@ _SERVICE = (
         Section.SERVICE,
         (0, INT_MAX),
     ),
-    Parameter(
+    _service(
         name="tlsmgr_authorized_users",
         default="root, $mail_owner",
         kind=Kind.USERS,
         help="The users who may use the MessagePack-RPC sockets.",
-        section=Section.SERVICE,
     ),
 )
 

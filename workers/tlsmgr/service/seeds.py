@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tlsmgr.errors import ProtocolError, ServerUnavailableError, Status
 from tlsmgr.messages import SeedReply, SeedRequest
-from tlsmgr.service.occasional_log import OccasionalLog
+from tlsmgr.occasional_log import OccasionalLog
 
 _log = logging.getLogger(__name__)
 

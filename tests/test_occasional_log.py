@@ -2,7 +2,7 @@ import logging
 
 import pytest
 
-from tlsmgr.service.occasional_log import OccasionalLog
+from tlsmgr.occasional_log import OccasionalLog
 
 
 def test_a_lasting_trouble_is_told_once_in_a_while(caplog: pytest.LogCaptureFixture) -> None:
