@@ -45,6 +45,15 @@ def test_after_a_success_it_waits_and_then_is_due(now: float, period: int, randb
     assert timer.delay(now + 1e10) == 0
 
 
+@given(moments, st.floats(0, 1e4))
+def test_no_rounding_makes_a_delay_longer_than_the_period(now: float, later: float) -> None:
+    """At any reading of the clock from then on."""
+    timer = Timer(3600, lambda: 255)
+    timer.succeeded(now)
+    assert timer.delay(now) == 3600
+    assert timer.delay(now + later) <= 3600
+
+
 def test_each_delay_is_drawn_anew() -> None:
     """Two successes, two random bytes."""
     drawn = iter([255, 51])

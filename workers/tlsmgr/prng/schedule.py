@@ -43,12 +43,13 @@ class Timer:
         randbyte: draws a random number, 0 to 255.
     """
 
-    __slots__ = ("_due_at", "_failures", "_randbyte", "period")
+    __slots__ = ("_failures", "_randbyte", "_since", "_wait", "period")
 
     def __init__(self, period: float, randbyte: Callable[[], int]) -> None:
         self.period = period
         self._randbyte = randbyte
-        self._due_at = -math.inf
+        self._since = 0.0
+        self._wait = -math.inf
         self._failures = 0
 
     @property
@@ -58,21 +59,26 @@ class Timer:
 
     def delay(self, now: float) -> float:
         """Return the seconds until the task is due: 0 when it is, infinity when it never is."""
-        return max(self._due_at - now, 0.0)
+        # Not a time to wait until, whose distance can be rounded to more than the period.
+        return max(self._wait - (now - self._since), 0.0)
 
     def succeeded(self, now: float) -> None:
         """Wait for a random part of the period."""
         self._failures = 0
-        self._due_at = now + next_delay(self.period, self._randbyte())
+        self._begin(now, next_delay(self.period, self._randbyte()))
 
     def failed(self, now: float) -> float:
         """Wait longer with every failure in a row; return the seconds."""
         self._failures += 1
         delay = retry_delay(self._failures)
-        self._due_at = now + delay
+        self._begin(now, delay)
         return delay
 
     def stop(self) -> None:
         """Never be due again."""
         self._failures = 0
-        self._due_at = math.inf
+        self._begin(0.0, math.inf)
+
+    def _begin(self, now: float, wait: float) -> None:
+        self._since = now
+        self._wait = wait
