@@ -30,6 +30,7 @@ pidfile = {directory}/supervisord.pid
 childlogdir = {directory}
 nodaemon = true
 silent = true
+loglevel = {log_level}
 umask = 077
 
 [rpcinterface:supervisor]
@@ -54,10 +55,14 @@ class Workers:
         directory: Made here; holds supervisord's files and the workers' logs.
         config_directory: What MAIL_CONFIG names: the directory with main.cf.
         checkout: Whose supervisord.conf is included.
+        log_level: Of supervisord's own log.
     """
 
-    def __init__(self, directory: Path, *, config_directory: Path, checkout: Path = CHECKOUT) -> None:
+    def __init__(
+        self, directory: Path, *, config_directory: Path, checkout: Path = CHECKOUT, log_level: str = "info"
+    ) -> None:
         self.directory = directory
+        self._log_level = log_level
         self._checkout = checkout
         self._environment = {**os.environ, "MAIL_CONFIG": str(config_directory)}
         self._configuration = directory / "supervisord.conf"
@@ -80,7 +85,9 @@ class Workers:
         """
         self.directory.mkdir(mode=0o700, exist_ok=True)
         programs = (_PROGRAM.format(name=name, directory=self.directory) for name in WORKERS)
-        text = _SUPERVISOR.format(directory=self.directory, checkout=self._checkout)
+        text = _SUPERVISOR.format(
+            directory=self.directory, checkout=self._checkout, log_level=self._log_level
+        )
         self._configuration.write_text(text + "".join(programs))
         with (self.directory / "output").open("ab") as output:
             self._supervisord = subprocess.Popen(  # noqa: S603 - the command is this module's own

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal.checkout import CHECKOUT
+from rehearsal.altered_checkout import altered_checkout
 from rehearsal.sandbox import Sandbox
 from rehearsal.waiting import wait_for
 from rehearsal.workers import Workers
@@ -39,14 +39,7 @@ _IMPATIENT = {
 
 def impatient_checkout(directory: Path) -> Path:
     """Make a checkout whose supervisord.conf has a worker tried again just once, and soon taken for hung."""
-    directory.mkdir()
-    (directory / ".venv").symlink_to(CHECKOUT / ".venv")
-    text = (CHECKOUT / "supervisord.conf").read_text()
-    for patient, impatient in _IMPATIENT.items():
-        assert patient in text
-        text = text.replace(patient, impatient)
-    (directory / "supervisord.conf").write_text(text)
-    return directory
+    return altered_checkout(directory, _IMPATIENT)
 
 
 def test_a_worker_that_fails_at_every_start_is_given_up_visibly(sandbox: Sandbox) -> None:

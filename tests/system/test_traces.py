@@ -6,24 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal.attribute_client import AttributeClient
 from rehearsal.sandbox import Sandbox
 from rehearsal.traces import Trace, files_below, traces
+from tests.system.known_secrets import use
 from tlsmgr.cli.workers import WORKERS
-from tlsmgr.errors import Status
-from tlsmgr.messages import (
-    CacheType,
-    LookupReply,
-    LookupRequest,
-    SeedReply,
-    SeedRequest,
-    UpdateRequest,
-    Verb,
-)
 
 pytestmark = pytest.mark.system
-
-_SESSIONS = 40
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +20,7 @@ def found() -> tuple[list[Trace], list[Trace]]:
     with Sandbox() as sandbox:
         sandbox.configure(*(f"{cache}_tls_loglevel = 4" for cache in ("smtpd", "smtp", "lmtp")))
         workers = [sandbox.start(name, "-v", "-v") for name in WORKERS]
-        known = _use(sandbox)
+        known = use(sandbox)
         # While the write-ahead logs are full, and when all is closed.
         seen = traces(files_below(sandbox.root), known)
         for worker in workers:
@@ -42,31 +30,6 @@ def found() -> tuple[list[Trace], list[Trace]]:
         assert all(len(worker.log) > 100 for worker in workers)
     logs = [trace for trace in seen if trace.path.suffix == ".log"]
     return logs, [trace for trace in seen if trace not in logs]
-
-
-def _use(sandbox: Sandbox) -> dict[str, bytes]:
-    """Save and look sessions up over both protocols, take seeds and keys; return all of them by name."""
-    known: dict[str, bytes] = {}
-    with AttributeClient(sandbox.postfix_socket) as postfix, sandbox.client() as client:
-        for number in range(_SESSIONS):
-            cache_type = list(CacheType)[number % len(CacheType)]
-            session, cache_id = secrets.token_bytes(100 + number), b"id %d" % number
-            known[f"session {number}"] = session
-            request = UpdateRequest(cache_type=cache_type, cache_id=cache_id, session=session)
-            assert postfix.ask(request, Verb.UPDATE).status is Status.OK
-            assert client.lookup(cache_type, cache_id) == session
-            reply = postfix.ask(LookupRequest(cache_type=cache_type, cache_id=cache_id), Verb.LOOKUP)
-            assert isinstance(reply, LookupReply)
-            seed = postfix.ask(SeedRequest(size=64), Verb.SEED)
-            assert isinstance(seed, SeedReply)
-            known[f"seed {number}"] = seed.seed
-        key = client.ticket_key()
-        assert key is not None
-        # Its name is no secret, and its end, the time, is not random.
-        known |= {"ticket key, to encrypt": key[16:48], "ticket key, to sign": key[48:80]}
-    with sandbox.client("prng-server") as prng:
-        known["seed of the PRNG server"] = prng.seed(255)
-    return known
 
 
 def test_logs_at_the_highest_level_have_no_secret(found: tuple[list[Trace], list[Trace]]) -> None:
