@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -29,14 +29,27 @@ class PrivatePostfix:
     ``directory`` must exist and let user postfix through. Nothing outside of it is
     written, and no address but those in ``services`` is listened on. Use it as a
     context manager: it is stopped at the end, whatever happened.
+
+    Its commands run behind ``prefix``, such as nsenter with its options, and with ``environment``
+    beside this process's own.
     """
 
-    def __init__(self, directory: Path, *, parameters: Mapping[str, str], services: Iterable[str]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        parameters: Mapping[str, str],
+        services: Iterable[str],
+        prefix: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.config_directory = directory / "config"
         self.queue_directory = directory / "spool"
         self.data_directory = directory / "data"
         self.maillog_path = directory / "log" / "maillog"
         self._parameters = self._own_parameters() | dict(parameters)
+        self._prefix = tuple(prefix)
+        self._environment = {**os.environ, **(environment or {})}
         self._services = [*services, "postlog unix-dgram n - n - 1 postlogd"]
         self._group: int | None = None
         self._prepared = False
@@ -158,12 +171,13 @@ class PrivatePostfix:
 
     def run(self, arguments: list[str], *, stdin: str = "") -> str:
         """Run one of Postfix's commands, and return what it printed on both outputs."""
-        command = [str(program(arguments[0])), *arguments[1:]]
+        command = [*self._prefix, str(program(arguments[0])), *arguments[1:]]
         # The output goes to a file: the master inherits it, and would keep a pipe open for good.
         with tempfile.TemporaryFile() as output:
             done = subprocess.run(  # noqa: S603 - the commands are this module's own
                 command,
                 input=stdin.encode(),
+                env=self._environment,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 timeout=COMMAND_SECONDS,

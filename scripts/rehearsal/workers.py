@@ -3,7 +3,7 @@
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -56,15 +56,25 @@ class Workers:
         config_directory: What MAIL_CONFIG names: the directory with main.cf.
         checkout: Whose supervisord.conf is included.
         log_level: Of supervisord's own log.
+        prefix: What supervisord's command begins with, such as nsenter and its options.
+        environment: Goes to all processes beside this one's own.
     """
 
     def __init__(
-        self, directory: Path, *, config_directory: Path, checkout: Path = CHECKOUT, log_level: str = "info"
+        self,
+        directory: Path,
+        *,
+        config_directory: Path,
+        checkout: Path = CHECKOUT,
+        log_level: str = "info",
+        prefix: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.directory = directory
         self._log_level = log_level
         self._checkout = checkout
-        self._environment = {**os.environ, "MAIL_CONFIG": str(config_directory)}
+        self._prefix = tuple(prefix)
+        self._environment = {**os.environ, **(environment or {}), "MAIL_CONFIG": str(config_directory)}
         self._configuration = directory / "supervisord.conf"
         self._supervisord: subprocess.Popen[bytes] | None = None
 
@@ -91,7 +101,7 @@ class Workers:
         self._configuration.write_text(text + "".join(programs))
         with (self.directory / "output").open("ab") as output:
             self._supervisord = subprocess.Popen(  # noqa: S603 - the command is this module's own
-                [str(COMMANDS / "supervisord"), "-n", "-c", str(self._configuration)],
+                [*self._prefix, str(COMMANDS / "supervisord"), "-n", "-c", str(self._configuration)],
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -5,12 +5,13 @@ import re
 import selectors
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from rehearsal.loopback import HOST
 from rehearsal.programs import program
 
 HANDSHAKE_SECONDS = 15.0
@@ -48,8 +49,10 @@ class Handshake:
 
 
 @contextmanager
-def connected(port: int, mode: Mode, session: Path) -> Iterator[Handshake]:
-    """Make a TLS connection and keep it while the block runs.
+def connected(
+    port: int, mode: Mode, session: Path, *, host: str = HOST, prefix: Sequence[str] = ()
+) -> Iterator[Handshake]:
+    """Make a TLS connection and keep it while the block runs; s_client runs behind ``prefix``.
 
     The session in the file ``session`` is offered, if there is one; a new one is
     saved there in any case, once the server sent it.
@@ -57,7 +60,8 @@ def connected(port: int, mode: Mode, session: Path) -> Iterator[Handshake]:
     Raises:
         AssertionError: no handshake within HANDSHAKE_SECONDS; the message has s_client's words.
     """
-    command = [str(program("openssl")), "s_client", "-starttls", "smtp", "-connect", f"127.0.0.1:{port}"]
+    openssl = [*prefix, str(program("openssl"))]
+    command = [*openssl, "s_client", "-starttls", "smtp", "-connect", f"{host}:{port}"]
     offer = ["-sess_in", str(session)] if session.exists() else []
     process = subprocess.Popen(  # noqa: S603 - the command is this module's own
         [*command, *mode.value, *offer, "-sess_out", str(session), "-ign_eof"],
@@ -73,9 +77,11 @@ def connected(port: int, mode: Mode, session: Path) -> Iterator[Handshake]:
             process.kill()
 
 
-def handshake(port: int, mode: Mode, session: Path) -> Handshake:
+def handshake(
+    port: int, mode: Mode, session: Path, *, host: str = HOST, prefix: Sequence[str] = ()
+) -> Handshake:
     """Make a TLS connection and end it, with the session in the file ``session`` as ``connected`` has it."""
-    with connected(port, mode, session) as result:
+    with connected(port, mode, session, host=host, prefix=prefix) as result:
         return result
 
 

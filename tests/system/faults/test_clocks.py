@@ -10,7 +10,7 @@ import pytest
 from rehearsal.sandbox import Sandbox
 from rehearsal.waiting import wait_for
 from tests.system.faults.claims import check_what_is_always_answered, found, is_found, save
-from tests.system.faults.shim import Shim
+from tests.system.shim import Shim
 from tlsmgr.cli.workers import WORKERS
 from tlsmgr.tickets import TicketKey
 

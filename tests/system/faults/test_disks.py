@@ -20,7 +20,7 @@ from tests.system.faults.claims import (
 )
 from tests.system.faults.conftest import Served
 from tests.system.faults.mounts import fill, mounted
-from tests.system.faults.shim import Shim
+from tests.system.shim import Shim
 
 pytestmark = pytest.mark.system
 
