@@ -27,7 +27,7 @@ HOST = HostDescription(
 )
 
 
-def found(**differs: Any) -> list[Obstacle]:
+def found(**differs: Any) -> list[Obstacle]:  # noqa: ANN401 - any attribute of a description
     """Return what keeps ``HOST`` and another, who differs in this only, apart."""
     return obstacles(HOST, replace(HOST, host="mx2", **differs))
 
