@@ -136,14 +136,14 @@ def test_a_failing_kernel_is_told_to_who_asks_and_stops_nothing_else(
 
 
 def test_seeds_out_of_blocks_count_one_by_one(run: Run[None]) -> None:
-    """A block is no request; each seed out of it is."""
+    """A block is no request; each seed out of it is, and when it was asked for is stirred in."""
     with living(keeper(), run) as kept:
-        assert len(kept.block(1024, served=0)) == 1024
-        kept.block(1024, served=30)
+        assert len(kept.block(1024, served=0, times=b"")) == 1024
+        kept.block(1024, served=30, times=b"")
         kept.seed(32)
         kept.stir(b"digest")
         assert kept.statistics().pool.requests == 31
-        assert kept.statistics().pool.stirs == 1
+        assert kept.statistics().pool.stirs == 3
 
 
 def test_no_secret_reaches_the_log(caplog: pytest.LogCaptureFixture, path: Path, run: Run[None]) -> None:

@@ -17,7 +17,7 @@ from tlsmgr.processes.prng_link import PrngLink
 async def _fetch(sandbox: Sandbox) -> bytes:
     link = PrngLink(load_settings(sandbox.etc))
     try:
-        return await link.fetch_block(64, 0)
+        return await link.fetch_block(64, 0, b"")
     finally:
         link.close()
 

@@ -23,11 +23,13 @@ class Server:
         self.may_answer = asyncio.Event()
         self.may_answer.set()
         self.calls: list[tuple[int, int]] = []
+        self.times: list[bytes] = []
         self._next = 0
 
-    async def block(self, size: int, served: int) -> bytes:
+    async def block(self, size: int, served: int, times: bytes) -> bytes:
         """Return a block of numbers that were never given out before."""
         self.calls.append((size, served))
+        self.times.append(times)
         await self.may_answer.wait()
         if self.is_down:
             raise ServerUnavailableError("prng-server.sock: no such file")
@@ -193,6 +195,25 @@ def test_closing_reports_what_was_served() -> None:
         assert len(server.calls) == 2
 
     _with_reserve(work)
+
+
+def test_the_time_of_every_request_goes_to_the_prng_server() -> None:
+    """With the next block: two histories that differ in one request's nanosecond are told apart."""
+
+    async def told(moments: list[int]) -> bytes:
+        server = Server()
+        clock = iter(moments)
+        reserve = SeedReserve(server.block, lambda: next(clock))
+        for _ in moments:
+            await _seed(reserve, 4)
+        await reserve.close()
+        return server.times[-1]
+
+    async def compare() -> None:
+        assert await told([1, 2, 3]) == await told([1, 2, 3])
+        assert await told([1, 2, 3]) != await told([1, 3, 3])
+
+    uvloop.run(compare())
 
 
 def test_random_bytes_never_wait(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -121,17 +121,19 @@ class Keeper:
         """
         return self._pool.generate(size)
 
-    def block(self, size: int, *, served: int) -> bytes:
+    def block(self, size: int, *, served: int, times: bytes) -> bytes:
         """Return bytes for somebody who answers many requests out of them.
 
         Args:
             size: how many bytes, 1 to 65536.
             served: how many requests were answered out of former blocks since the last call.
+            times: depends on when they came: the time of day goes in at every request.
 
         Raises:
             ValueError: ``size`` is out of range.
             KernelRandomError: the kernel's generator failed.
         """
+        self._pool.stir(times)
         block = self._pool.generate(size, requests=0)
         self._pool.count_requests(served)
         return block

@@ -56,14 +56,16 @@ class PrngLink:
                 self._path,
             )
 
-    async def fetch_block(self, size: int, served: int) -> bytes:
+    async def fetch_block(self, size: int, served: int, times: bytes) -> bytes:
         """Return ``size`` random bytes; tell of ``served`` requests answered from former ones.
+
+        ``times`` depends on when they came, and is stirred in first.
 
         Raises:
             ServerUnavailableError: The PRNG server does not answer.
             ProtocolError: Its answer makes no sense.
         """
-        result = await self._client.call("block", size, served)
+        result = await self._client.call("block", size, served, times)
         block = result.get("block") if isinstance(result, Mapping) else None
         if not isinstance(block, bytes) or len(block) != size:
             raise ProtocolError("the PRNG server sent no block")

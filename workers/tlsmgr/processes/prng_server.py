@@ -122,11 +122,12 @@ class PrngServer:
     def _block(self, params: tuple[object, ...]) -> Mapping[str, object]:
         """Return a block for somebody who serves seeds from it, and count those served before."""
         match params:
-            case (int(size), int(served)) if _is_number(size, 1, BLOCK_SIZE_MAX) and _is_number(
+            case (int(size), int(served), bytes(times)) if _is_number(size, 1, BLOCK_SIZE_MAX) and _is_number(
                 served, 0, _SERVED_MAX
             ):
-                return {"status": int(Status.OK), "block": self._keeper.block(size, served=served)}
-        raise ProtocolError(f"block takes a size, 1 to {BLOCK_SIZE_MAX}, and a count")
+                block = self._keeper.block(size, served=served, times=times)
+                return {"status": int(Status.OK), "block": block}
+        raise ProtocolError(f"block takes a size, 1 to {BLOCK_SIZE_MAX}, a count, and bytes")
 
     def _stir(self, params: tuple[object, ...]) -> Mapping[str, object]:
         match params:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -21,7 +22,10 @@ _BLOCK_LIFE_SECONDS = 1.0
 _LATE_AFTER_SECONDS = 0.08
 _REPORT_SECONDS = 0.5
 
-FetchBlock = Callable[[int, int], Awaitable[bytes]]
+FetchBlock = Callable[[int, int, bytes], Awaitable[bytes]]
+
+_TIMES_SIZE = 8
+_TIMES_MASK = (1 << 8 * _TIMES_SIZE) - 1
 
 
 @dataclass(slots=True)
@@ -67,12 +71,16 @@ class SeedReserve:
     and those that follow, until a block arrives.
 
     Args:
-        fetch: Called with the size of the block wanted and the number of requests that
-            were served from blocks since the last call; returns the block.
+        fetch: Called with the size of the block wanted, the number of requests that were
+            served from blocks since the last call, and 8 bytes that depend on the time of day
+            of each request so far; returns the block.
+        clock: The time of day in nanoseconds.
     """
 
-    def __init__(self, fetch: FetchBlock) -> None:
+    def __init__(self, fetch: FetchBlock, clock: Callable[[], int] = time.time_ns) -> None:
         self._fetch = fetch
+        self._clock = clock
+        self._times = 0
         self._loop = asyncio.get_running_loop()
         self._blocks: deque[_Block] = deque()
         self._block_size = _BLOCK_SIZE_MIN
@@ -87,6 +95,8 @@ class SeedReserve:
 
     def answer(self, request: SeedRequest) -> SeedReply | asyncio.Future[SeedReply]:
         """Return the seed, now or within a tenth of a second."""
+        # When seeds are asked for is for the pool to know: it goes in with the next block.
+        self._times = hash((self._times, self._clock()))
         seed = self._take(request.size)
         if seed is not None:
             return SeedReply(status=Status.OK, seed=seed)
@@ -115,7 +125,7 @@ class SeedReserve:
                 if self._fetching is not None:
                     await self._fetching  # which is cancelled when it is late
                 if self._served:
-                    await self._fetch(1, self._served)
+                    await self._fetch(1, self._served, self._packed_times())
                     self._served = 0
         self._wipe()
 
@@ -141,7 +151,7 @@ class SeedReserve:
     async def _fetch_block(self) -> None:
         served, self._served = self._served, 0
         try:
-            block = await self._fetch(self._block_size, served)
+            block = await self._fetch(self._block_size, served, self._packed_times())
         except (ServerUnavailableError, ProtocolError) as error:
             self._served += served
             self._serve_from_kernel(reason=str(error))
@@ -152,6 +162,9 @@ class SeedReserve:
             self._fetching = None
         if self._waiting:
             self._start_fetching()
+
+    def _packed_times(self) -> bytes:
+        return (self._times & _TIMES_MASK).to_bytes(_TIMES_SIZE, "big")
 
     def _use(self, block: bytes) -> None:
         self._is_late = False
