@@ -1,0 +1,89 @@
+import asyncio
+
+from tests.shared_store.loops import with_store
+from tests.shared_store.servers import RedisServer
+from tlsmgr.shared_store.store import SharedPut, SharedRemove, SharedStore
+
+_MINUTE = 60_000
+
+
+def test_a_value_is_found_until_it_is_removed(server: RedisServer) -> None:
+    """Any bytes are keys and values."""
+    value = bytes(range(256))
+
+    async def test(store: SharedStore) -> None:
+        await store.ping()
+        assert await store.get(b"\0key") is None
+        await store.put(b"\0key", value, _MINUTE)
+        assert await store.get(b"\0key") == value
+        await store.delete(b"\0key")
+        assert await store.get(b"\0key") is None
+
+    with_store(server.url, test)
+
+
+def test_a_value_has_its_time_to_live(server: RedisServer) -> None:
+    """The store forgets it by itself."""
+
+    async def test(store: SharedStore) -> None:
+        await store.put(b"key", b"value", _MINUTE)
+        assert await store.put_if_absent(b"other", b"value", _MINUTE) == b"value"
+
+    with_store(server.url, test)
+    for key in ("key", "other"):
+        assert 50_000 < int(server.ask("PTTL", key)[1:]) <= _MINUTE
+
+
+def test_of_several_who_put_first_one_wins_for_all(server: RedisServer) -> None:
+    """Whoever comes second gets what is there, and overwrites nothing."""
+
+    async def test(store: SharedStore) -> None:
+        values = [b"value %d" % number for number in range(20)]
+        winners = await asyncio.gather(*(store.put_if_absent(b"key", value, _MINUTE) for value in values))
+        assert len(set(winners)) == 1
+        assert winners[0] in values
+        assert await store.get(b"key") == winners[0]
+
+    with_store(server.url, test)
+
+
+def test_changes_are_made_in_their_order_in_one_round_trip(server: RedisServer) -> None:
+    """Of one key, the last change counts."""
+
+    async def test(store: SharedStore) -> None:
+        outcomes = await store.apply(
+            [
+                SharedPut(key=b"a", value=b"1", milliseconds=_MINUTE),
+                SharedPut(key=b"a", value=b"2", milliseconds=_MINUTE),
+                SharedPut(key=b"b", value=b"3", milliseconds=_MINUTE),
+                SharedRemove(key=b"b"),
+            ]
+        )
+        assert outcomes == [None] * 4
+
+    with_store(server.url, test)
+    assert server.keys() == [b"a"]
+    assert server.value(b"a") == b"2"
+
+
+def test_a_hit_is_one_command(server: RedisServer) -> None:
+    """Nothing but GET is sent for it, as the server counts: no login, no health check, no library's name."""
+
+    async def test(store: SharedStore) -> None:
+        await store.put(b"key", b"value", _MINUTE)
+        before = server.ask("INFO", "stats")
+        for _ in range(10):
+            assert await store.get(b"key") == b"value"
+        counted = _commands(server.ask("INFO", "stats")) - _commands(before)
+        assert counted == 10 + 1  # and our own INFO
+
+    with_store(server.url, test)
+    assert server.calls("get") == 10
+    assert server.calls("client|setinfo") == server.calls("hello") == 0
+
+
+def _commands(stats: bytes) -> int:
+    for line in stats.decode().splitlines():
+        if line.startswith("total_commands_processed:"):
+            return int(line.partition(":")[2])
+    raise AssertionError(stats)

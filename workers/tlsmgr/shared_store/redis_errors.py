@@ -1,0 +1,72 @@
+"""What redis-py raises, as the few causes that we tell apart."""
+
+from redis import exceptions as raised
+
+from tlsmgr.shared_store.failures import Cause, SharedStoreError
+
+_TEXT_MAX = 120
+_PARAMETER = "tlsmgr_redis_credentials_file"
+
+#: The first that fits counts: several are subclasses of later ones.
+_BY_CLASS: tuple[tuple[type[Exception], Cause], ...] = (
+    (raised.AuthenticationError, Cause.LOGIN),
+    (raised.AuthorizationError, Cause.LOGIN),
+    (raised.AuthenticationWrongNumberOfArgsError, Cause.LOGIN),
+    (raised.NoPermissionError, Cause.RIGHTS),
+    (raised.BusyLoadingError, Cause.LOADING),
+    (raised.ReadOnlyError, Cause.READ_ONLY),
+    (raised.OutOfMemoryError, Cause.FULL),
+    (raised.ClusterError, Cause.FAILING_OVER),
+    (raised.AskError, Cause.FAILING_OVER),  # and its subclass for MOVED, when there were too many
+    (raised.TryAgainError, Cause.FAILING_OVER),
+    (raised.RedisClusterException, Cause.FAILING_OVER),
+    (IndexError, Cause.FAILING_OVER),
+    (raised.TimeoutError, Cause.SLOW),
+    (raised.ConnectionError, Cause.UNREACHABLE),
+)
+_BY_TEXT = (
+    ("WRONGTYPE", Cause.WRONG_TYPE),
+    ("DB index is out of range", Cause.DATABASE),
+    ("invalid DB index", Cause.DATABASE),
+    ("Timeout connecting", Cause.UNREACHABLE),
+    ("No master found", Cause.FAILING_OVER),
+    ("previous master is now", Cause.FAILING_OVER),
+)
+_SAID = {
+    Cause.UNREACHABLE: "cannot be reached",
+    Cause.SLOW: "does not answer in time",
+    Cause.LOADING: "is loading its data",
+    Cause.FAILING_OVER: "is failing over, or has no server for our keys",
+    Cause.LOGIN: f"refuses our user or password; see {_PARAMETER}",
+    Cause.RIGHTS: "denies our user a command or a key; it needs +get +set +del +ping and ~tlsmgr:*",
+    Cause.WRONG_TYPE: "has another program's data under our keys; use a database of our own",
+    Cause.READ_ONLY: "is a replica that takes no changes; name its master, or use redis+sentinel://",
+    Cause.FULL: "is full; raise its maxmemory, or set maxmemory-policy volatile-ttl",
+    Cause.DATABASE: "has no database of that number",
+    Cause.OTHER: "failed",
+}
+
+
+def as_shared_store_error(error: Exception, where: object) -> SharedStoreError:
+    """Return what ``error`` means; its message says where, what, and what to do.
+
+    Args:
+        error: what redis-py raised, or the operating system.
+        where: the store's address, as it may be shown.
+    """
+    if isinstance(error.__cause__, raised.RedisError):
+        # What a server says to a login over a UNIX socket comes wrapped as a failure to connect.
+        error = error.__cause__
+    text = "".join(each if each.isprintable() else "?" for each in str(error))[:_TEXT_MAX].strip()
+    cause = _cause(error, text)
+    return SharedStoreError(cause, f"shared store {where} {_SAID[cause]}: {text or type(error).__name__}")
+
+
+def _cause(error: Exception, text: str) -> Cause:
+    for part, cause in _BY_TEXT:
+        if part in text:
+            return cause
+    for kind, cause in _BY_CLASS:
+        if isinstance(error, kind):
+            return cause
+    return Cause.UNREACHABLE if isinstance(error, OSError) else Cause.OTHER

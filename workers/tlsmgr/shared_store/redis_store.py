@@ -1,0 +1,95 @@
+"""A shared store on Redis or Valkey, through redis-py."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from redis.exceptions import RedisClusterException, RedisError
+
+from tlsmgr.shared_store.address import Credentials, StoreAddress
+from tlsmgr.shared_store.failures import SharedStoreError
+from tlsmgr.shared_store.redis_clients import close_client, make_client
+from tlsmgr.shared_store.redis_errors import as_shared_store_error
+from tlsmgr.shared_store.store import SharedChange, SharedPut
+
+#: What a command may raise. The cluster's are no RedisError, some of the system's pass through, and
+#: a cluster whose servers have no slots makes redis-py look for the first of none.
+_FAILURES = (RedisError, RedisClusterException, OSError, IndexError)
+# Only a key that expires between two commands takes more than one.
+_ATTEMPTS = 3
+
+
+class RedisStore:
+    """A ``SharedStore``; see there for the methods.
+
+    Args:
+        address: where the servers are.
+        credentials: user and password, if they want any.
+
+    Raises:
+        ConfigurationError: a file of TLS cannot be used.
+    """
+
+    def __init__(self, address: StoreAddress, credentials: Credentials | None) -> None:
+        self._address = address
+        self._client = make_client(address, credentials)
+
+    def __repr__(self) -> str:
+        return f"<RedisStore {self._address}>"
+
+    async def get(self, key: bytes) -> bytes | None:
+        """Return what is under ``key``, or None: one round trip."""
+        found = await self._ask("GET", key)
+        return found if isinstance(found, bytes) else None
+
+    async def put(self, key: bytes, value: bytes, milliseconds: int) -> None:
+        """Have ``value`` under ``key`` for so long, whatever was there."""
+        await self._ask("SET", key, value, "PX", milliseconds)
+
+    async def put_if_absent(self, key: bytes, value: bytes, milliseconds: int) -> bytes:
+        """Have ``value`` under ``key`` if nothing is there; return what is there afterwards."""
+        for _ in range(_ATTEMPTS):
+            if await self._ask("SET", key, value, "PX", milliseconds, "NX"):
+                return value
+            found = await self.get(key)
+            if found is not None:
+                return found
+        return value
+
+    async def delete(self, key: bytes) -> None:
+        """Have nothing under ``key``."""
+        await self._ask("DEL", key)
+
+    async def apply(self, changes: Sequence[SharedChange]) -> list[SharedStoreError | None]:
+        """Make the changes in their order, in one round trip; return for each what it failed with."""
+        pipeline = self._client.pipeline(transaction=False)
+        for change in changes:
+            if isinstance(change, SharedPut):
+                pipeline.execute_command("SET", change.key, change.value, "PX", change.milliseconds)
+            else:
+                pipeline.execute_command("DEL", change.key)
+        try:
+            outcomes = await pipeline.execute(raise_on_error=False)
+        except _FAILURES as error:
+            raise self._failure(error) from error
+        return [self._failure(each) if isinstance(each, Exception) else None for each in outcomes]
+
+    async def ping(self) -> None:
+        """Return when the store answered."""
+        await self._ask("PING")
+
+    async def close(self) -> None:
+        """Close all connections; what is under way fails."""
+        try:
+            await close_client(self._client)
+        except _FAILURES as error:
+            raise self._failure(error) from error
+
+    async def _ask(self, *command: Any) -> object:  # noqa: ANN401  # as redis-py takes them
+        try:
+            answer: object = await self._client.execute_command(*command)
+        except _FAILURES as error:
+            raise self._failure(error) from error
+        return answer
+
+    def _failure(self, error: Exception) -> SharedStoreError:
+        return as_shared_store_error(error, self._address)
