@@ -20,6 +20,7 @@ _EXIT_CODES = {
     ExitCode.NO_PERMISSION: "The operating system or the server denied access.",
     ExitCode.CONFIGURATION: "A bad parameter; the message names file, line and parameter.",
     ExitCode.HUNG: "The watchdog ended a process that made no progress.",
+    ExitCode.GIVEN_UP: "It crashed ten times in ten minutes, and is not started again by itself.",
 }
 _KINDS = {
     Kind.STRING: "text",

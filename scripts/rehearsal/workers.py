@@ -175,6 +175,10 @@ class Workers:
         """Return a worker's process ID, as supervisord has it."""
         return int(self.control("pid", f"tlsmgr:{name}"))
 
+    def status(self, name: str) -> str:
+        """Return what supervisorctl says of a program's state, whatever that is."""
+        return self._run("supervisorctl", "-c", str(self._configuration), "status", name).stdout
+
     def log(self, name: str) -> str:
         """Return what a worker wrote so far."""
         return (self.directory / f"{name}.log").read_text()

@@ -9,6 +9,7 @@ import pytest
 from rehearsal.checkout import CHECKOUT
 from tlsmgr.cli.workers import WORKERS
 from tlsmgr.errors import ExitCode
+from tlsmgr.processes.crash_record import REST_SECONDS
 from tlsmgr.processes.kinds import KINDS
 from tlsmgr.processes.lifecycle import DRAIN_SECONDS, SUPERVISOR_START_SECONDS
 
@@ -47,10 +48,11 @@ def test_one_name_in_five_places(name: str) -> None:
 
 @pytest.mark.parametrize("name", _NAMES)
 def test_exit_codes_that_are_not_tried_again(name: str) -> None:
-    """Done and badly configured are ends; anything else brings the worker back."""
+    """Done, badly configured and given up are ends; anything else brings the worker back."""
     section = _CONF[f"program:{name}"]
 
-    assert section["exitcodes"] == f"{ExitCode.OK:d},{ExitCode.CONFIGURATION:d}"
+    ends = (ExitCode.OK, ExitCode.CONFIGURATION, ExitCode.GIVEN_UP)
+    assert section["exitcodes"] == ",".join(f"{code:d}" for code in ends)
     assert section["autorestart"] == "unexpected"
     assert section["autostart"] == "true"
 
@@ -63,6 +65,14 @@ def test_times(name: str) -> None:
     assert float(section["startsecs"]) == SUPERVISOR_START_SECONDS
     assert float(section["stopwaitsecs"]) > DRAIN_SECONDS
     assert section["stopsignal"] == "TERM"
+
+
+@pytest.mark.parametrize("name", _NAMES)
+def test_who_is_given_up_rests_for_longer_than_supervisord_tries(name: str) -> None:
+    """It waits a second longer before each try, looks once a second, and a start takes its time as well."""
+    tries = int(_CONF[f"program:{name}"]["startretries"]) + 1
+
+    assert sum(range(tries)) + 2 * tries < REST_SECONDS
 
 
 def test_the_server_of_seeds_starts_first() -> None:

@@ -32,6 +32,7 @@ class ExitCode(IntEnum):
     NO_PERMISSION = 77  #: the operating system or the server denied access
     CONFIGURATION = 78  #: a bad parameter; a restart does not help, an edit does
     HUNG = 79  #: the watchdog ended a process that made no progress
+    GIVEN_UP = 80  #: the processes before this one crashed too often; see the log, then start it
 
 
 class TlsmgrError(Exception):
@@ -81,6 +82,12 @@ class StoreBusyError(StoreError):
 
 class StoreHeldError(StoreError):
     """The session store takes no changes until another process is done; opening it anew is no help."""
+
+
+class GivenUpError(TlsmgrError):
+    """The processes before this one crashed again and again: none is to be started by itself."""
+
+    exit_code = ExitCode.GIVEN_UP
 
 
 class AddressInUseError(HostError):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tlsmgr.cli.asking import call_for_map
+from tlsmgr.cli.asking import call_for_map, why_silent
 from tlsmgr.cli.options import Verbs, add_verb
 from tlsmgr.cli.terminal import Painter
 from tlsmgr.cli.workers import WORKERS
@@ -87,7 +87,7 @@ def _ask_all(settings: Settings) -> tuple[dict[str, dict[str, Any]], dict[str, s
             with Client(path, timeout=_TIMEOUT_SECONDS) as client:
                 stats[worker] = call_for_map(client, "stats")
         except (ServerUnavailableError, ProtocolError) as error:
-            silent[worker] = str(error)
+            silent[worker] = why_silent(settings.tlsmgr_run_directory, worker, error)
     return stats, silent
 
 

@@ -15,8 +15,8 @@ from tlsmgr.destinations import leading_to
 from tlsmgr.errors import AddressInUseError, StoreBusyError
 from tlsmgr.lock_holder import lock_holder
 from tlsmgr.messages import CacheType
-from tlsmgr.processes.lifecycle import make_private_directory
 from tlsmgr.processes.pid_file import PidFile
+from tlsmgr.processes.private_directory import make_private_directory
 from tlsmgr.processes.privileges import become
 from tlsmgr.processes.stores import store_directories
 from tlsmgr.sealing.sealer import OVERHEAD

@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+from tlsmgr.cli.asking import why_silent
 from tlsmgr.cli.options import Verbs, add_verb, settings_of
 from tlsmgr.client import Client
 from tlsmgr.errors import ExitCode, ProtocolError, ServerUnavailableError
@@ -41,7 +42,8 @@ def _ping(options: argparse.Namespace) -> ExitCode:
             _call(options, worker, "ping", _PING_TIMEOUT_SECONDS)
         except ServerUnavailableError as error:
             outcome = ExitCode.UNAVAILABLE
-            line = f"{worker}: {error}\n"
+            reason = why_silent(settings_of(options).tlsmgr_run_directory, worker, error)
+            line = f"{worker}: {reason}\n"
         else:
             line = f"{worker}: answers\n"
         if not options.quiet:

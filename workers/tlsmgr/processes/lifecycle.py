@@ -9,7 +9,6 @@ import gc
 import logging
 import os
 import signal
-import stat
 import sys
 import time
 from collections.abc import Callable
@@ -22,9 +21,11 @@ import uvloop
 from tlsmgr.config.settings import Settings
 from tlsmgr.errors import ConfigurationError, ExitCode, HostError, TlsmgrError
 from tlsmgr.occasional_log import OccasionalLog
+from tlsmgr.processes.crash_record import CrashRecord
 from tlsmgr.processes.directories import check_directories
 from tlsmgr.processes.logs import log_to
 from tlsmgr.processes.pid_file import PidFile
+from tlsmgr.processes.private_directory import check_private, make_private_directory
 from tlsmgr.processes.privileges import (
     Parent,
     act_as,
@@ -167,9 +168,22 @@ def _live(kind: WorkerKind, settings: Settings, load: LoadSettings, launch: Laun
     make_private_directory(settings.tlsmgr_run_directory)
     pid_file = PidFile.claim(settings.tlsmgr_run_directory / f"{kind.name}.pid")
     try:
-        uvloop.run(_serve(kind, worker, settings, load, launch, pid_file))
+        _serve_unless_given_up(kind, worker, settings, load, launch, pid_file)
     finally:
         pid_file.release()
+
+
+def _serve_unless_given_up(
+    kind: WorkerKind,
+    worker: Worker,
+    settings: Settings,
+    load: LoadSettings,
+    launch: LaunchOptions,
+    pid_file: PidFile,
+) -> None:
+    directory = settings.tlsmgr_run_directory
+    with CrashRecord.begin(directory, kind.name, counts_from=SUPERVISOR_START_SECONDS):
+        uvloop.run(_serve(kind, worker, settings, load, launch, pid_file))
 
 
 def _after_change_of_user(launch: LaunchOptions) -> None:
@@ -178,33 +192,6 @@ def _after_change_of_user(launch: LaunchOptions) -> None:
     if launch.supervisor is not None:
         # A supervisord that was killed is started again, and starts workers: none may be in their way.
         launch.supervisor.end_with_it()
-
-
-def make_private_directory(path: Path) -> None:
-    """Make a directory with mode 0700, unless it is there.
-
-    Raises:
-        HostError: It cannot be made, or what is there is no directory, belongs to another
-            user, or may be written by others: who puts a socket there would choose our seeds.
-    """
-    try:
-        path.mkdir(mode=0o700, exist_ok=True)
-    except OSError as error:
-        raise HostError(
-            f"cannot make directory {path}: {error.strerror}; it belongs into a directory of $mail_owner"
-        ) from error
-    _check_private(path)
-
-
-def _check_private(path: Path) -> None:
-    try:
-        found = path.lstat()
-    except OSError as error:
-        raise HostError(f"cannot use directory {path}: {error.strerror}") from error
-    if not stat.S_ISDIR(found.st_mode):
-        raise HostError(f"{path} is no directory; move it away")
-    if found.st_uid != os.geteuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise HostError(f"{path} must belong to $mail_owner, and nobody else may write to it; see chmod(1)")
 
 
 async def _serve(
@@ -247,7 +234,7 @@ async def _stay_claimed(pid_file: PidFile) -> None:
         await asyncio.sleep(_LOOK_SECONDS)
         try:
             if not pid_file.is_in_place():
-                _check_private(pid_file.path.parent)
+                check_private(pid_file.path.parent)
                 pid_file.claim_anew()
                 _log.warning("the pid file had gone: claimed anew")
         except HostError as error:

@@ -14,8 +14,8 @@ from tlsmgr.client import Client
 from tlsmgr.config.settings import Settings, load_settings
 from tlsmgr.config.standard_directory import configuration_directory
 from tlsmgr.errors import AddressInUseError, ExitCode, ProtocolError, ServerUnavailableError, TlsmgrError
-from tlsmgr.processes.lifecycle import make_private_directory
 from tlsmgr.processes.pid_file import PidFile
+from tlsmgr.processes.private_directory import make_private_directory
 from tlsmgr.processes.privileges import become
 
 # A sweep or a stats call waits for a loaded worker, not for a hung one.

@@ -18,6 +18,7 @@ from tlsmgr.cli.live.screen import draw
 from tlsmgr.cli.workers import WORKERS
 from tlsmgr.client import Client
 from tlsmgr.errors import ExitCode, ProtocolError, ServerUnavailableError
+from tlsmgr.processes.crash_record import why_given_up
 
 _ANSWER_SECONDS = 0.5
 _ENDING_KEYS = frozenset("qQ")
@@ -77,6 +78,7 @@ class Watcher:
     """
 
     def __init__(self, run_directory: Path, stack: ExitStack) -> None:
+        self._run_directory = run_directory
         self._clients = {
             worker: stack.enter_context(Client(run_directory / f"{worker}.sock", timeout=_ANSWER_SECONDS))
             for worker in WORKERS
@@ -94,7 +96,8 @@ class Watcher:
                     keys = call_for_map(client, "keys")["keys"]
             except (ServerUnavailableError, ProtocolError) as error:
                 stats[worker] = {}
-                silent[worker] = str(error).rpartition(": ")[2]
+                given_up = why_given_up(self._run_directory, worker)
+                silent[worker] = "GIVEN UP" if given_up else str(error).rpartition(": ")[2]
         return Look(at=time.monotonic(), stats=stats, silent=silent, keys=keys)
 
 
