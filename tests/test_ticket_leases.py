@@ -1,8 +1,19 @@
+from typing import Protocol
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.test_tickets import NOW, numbered_bytes
 from tlsmgr.tickets import TicketKey, TicketKeyRing, revocation_delay
+
+
+class Answering(Protocol):
+    """What an smtpd asks."""
+
+    timeout: int
+
+    def answer(self, name: bytes, now: int) -> TicketKey | None:
+        """Answer a tktkey request."""
 
 
 class Smtpd:
@@ -12,7 +23,7 @@ class Smtpd:
     session timeout, which tls_server_init sets to twice the cache's.
     """
 
-    def __init__(self, server: "LeasingServer") -> None:
+    def __init__(self, server: Answering) -> None:
         self.server = server
         self.slots: list[TicketKey] = []
 

@@ -30,6 +30,7 @@ _KINDS = {
     Kind.BOOLEAN: "yes or no",
     Kind.LOGLEVEL: "0 to 4, or the names of what to log",
     Kind.USERS: "user names, separated by commas or spaces",
+    Kind.KEY_SOURCE: "local, or ratchet: and a path; a relative one starts at queue_directory",
     Kind.ADDRESS: "address:port, the address in numbers; without one it is 127.0.0.1",
 }
 _PROCESSES = (

@@ -45,6 +45,8 @@ POSTFIX_DEFAULTS = {
 OWN_DEFAULTS = {
     "tlsmgr_authorized_users": "root, $mail_owner",
     "tlsmgr_client_connection_limit": "4000",
+    "tlsmgr_clock_skew": "30s",
+    "tlsmgr_farm_secret_file": "",
     "tlsmgr_memory_cache_size": "67108864",
     "tlsmgr_metrics_address": "",
     "tlsmgr_protocol_announcement": "yes",
@@ -54,6 +56,7 @@ OWN_DEFAULTS = {
     "tlsmgr_session_cache_entry_limit": "1000000",
     "tlsmgr_session_cache_size_limit": "1073741824",
     "tlsmgr_ticket_key_lease": "0s",
+    "tlsmgr_ticket_key_source": "local",
 }
 
 RANGES = {

@@ -294,3 +294,32 @@ def test_any_configuration_is_settings_or_a_configuration_error(
     write_configuration(tmp_path, "".join(f"{name} = {value}\n" for name, value in rows))
     with suppress(ConfigurationError):
         assert set(load_settings(tmp_path, overrides=overrides).caches) == set(CacheType)
+
+
+def test_ticket_keys_are_local_unless_a_source_is_named(tmp_path: Path) -> None:
+    """A relative file starts at the queue directory, as any path does."""
+    assert not _load(tmp_path, "").tlsmgr_ticket_key_source.is_shared
+    settings = _load(
+        tmp_path, "queue_directory = /queue\n", tlsmgr_ticket_key_source="ratchet:data/farm_secret"
+    )
+    assert settings.tlsmgr_ticket_key_source.file == Path("/queue/data/farm_secret")
+    assert settings.tlsmgr_clock_skew == 30
+
+
+@pytest.mark.parametrize("text", ["", "Local", "local:", "ratchet", "ratchet:", "ratchet:/", "memcache:x"])
+def test_anything_else_is_no_source(tmp_path: Path, text: str) -> None:
+    """The message says what there is."""
+    complaint = _complaint(tmp_path, "", tlsmgr_ticket_key_source=text)
+    assert "tlsmgr_ticket_key_source" in complaint
+    assert "expected local, or ratchet:file" in complaint
+
+
+def test_clocks_of_a_farm_differ_by_half_an_epoch_at_most(tmp_path: Path) -> None:
+    """A host alone does not care, and without tickets nobody does."""
+    main_cf = "smtpd_tls_session_cache_timeout = 200s\ntlsmgr_clock_skew = 51s\n"
+    assert _load(tmp_path, main_cf).tlsmgr_clock_skew == 51
+    complaint = _complaint(tmp_path, main_cf, tlsmgr_ticket_key_source="ratchet:/f")
+    assert complaint.endswith("expected a quarter of smtpd_tls_session_cache_timeout at most: 50 s")
+    shared = {"tlsmgr_ticket_key_source": "ratchet:/f"}
+    _load(tmp_path, main_cf, tlsmgr_clock_skew="50s", **shared)
+    _load(tmp_path, main_cf, smtpd_tls_session_cache_timeout="0", **shared)

@@ -207,5 +207,6 @@ def test_requests_are_counted_by_the_key_that_they_ask_for(make: Make) -> None:
         "issued": 2,
         "made": 2,
         "tampered": 0,
-        "requests": {"issued": 2, "current": 1, "previous": 1, "unknown": 1},
+        "requests": {"issued": 2, "current": 1, "previous": 1, "next": 0, "unknown": 1},
+        "issued_by_source": {"local": 2, "farm": 0},
     }

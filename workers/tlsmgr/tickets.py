@@ -105,6 +105,14 @@ class TicketKey:
             return self
         return replace(self, encrypts_until=now + lease)
 
+    def only_to_decrypt(self, now: int) -> "TicketKey":
+        """Return the key as it is to be given out where another one encrypts: with its ``tout`` over.
+
+        smtpd keeps two keys, and encrypts with the one whose ``tout`` is the later, while that lies
+        ahead; it decrypts with each for a whole timeout after its ``tout``.
+        """
+        return self if self.encrypts_until <= now else replace(self, encrypts_until=now)
+
     def outlives(self, now: int, timeout: int) -> bool:
         """Tell whether the key would encrypt for longer than a session lives.
 

@@ -74,8 +74,10 @@ def _revoke(options: argparse.Namespace) -> ExitCode:
         f"running smtpd processes may accept old tickets for {result['ticket_seconds']} s more;"
         " postfix reload ends them when their mail sessions end\n"
     )
+    if advice := result.get("farm"):
+        sys.stdout.write(f"{advice}\n")
     for cache, reason in result["failures"].items():
-        what = cache if cache == "ticket keys" else f"sessions of cache {cache}"
+        what = cache if cache.startswith("ticket keys") else f"sessions of cache {cache}"
         sys.stderr.write(f"tlsmgr: {what} may come back with a restart: {reason}\n")
     return ExitCode.NOT_DONE if result["failures"] else ExitCode.OK
 

@@ -185,6 +185,25 @@ _SERVICE = (
         kind=Kind.PATH,
         help="A file with the key that seals sessions on disk; empty for one that ends with a reboot.",
     ),
+    _service(
+        name="tlsmgr_ticket_key_source",
+        default="local",
+        kind=Kind.KEY_SOURCE,
+        help="Where ticket keys come from: local, or, for hosts that share them, ratchet:file.",
+    ),
+    _service(
+        name="tlsmgr_farm_secret_file",
+        default="",
+        kind=Kind.PATH,
+        help="A file with the secret that the hosts of a farm share; empty for none.",
+    ),
+    _time(
+        "tlsmgr_clock_skew",
+        "30s",
+        "The longest time that the clocks of hosts which share ticket keys may differ by.",
+        Section.SERVICE,
+        (0, INT_MAX),
+    ),
     _time(
         "tlsmgr_ticket_key_lease",
         "0s",

@@ -16,6 +16,7 @@ class Kind(Enum):
     BOOLEAN = "boolean"  #: yes or no
     LOGLEVEL = "loglevel"  #: 0 to 4, or the names of what to log
     USERS = "users"  #: names, separated by commas and white space
+    KEY_SOURCE = "key source"  #: where ticket keys come from, as kind:location
     ADDRESS = "address"  #: host:port or [host]:port; without a host, the loopback one
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from tlsmgr.config.caches import CacheSettings, cache_settings
 from tlsmgr.config.configuration import Configuration, load_configuration
+from tlsmgr.config.key_source import TicketKeySource
 from tlsmgr.config.maincf import Place
 from tlsmgr.config.parameters import PARAMETERS
 from tlsmgr.config.reading import ValueReader
@@ -55,6 +56,8 @@ class Settings:
     tls_random_source: str
     tlsmgr_authorized_users: tuple[str, ...]
     tlsmgr_client_connection_limit: int
+    tlsmgr_clock_skew: int
+    tlsmgr_farm_secret_file: Path | None
     tlsmgr_memory_cache_size: int
     tlsmgr_metrics_address: NetworkAddress | None
     tlsmgr_protocol_announcement: bool
@@ -65,6 +68,7 @@ class Settings:
     tlsmgr_session_cache_entry_limit: int
     tlsmgr_session_cache_size_limit: int
     tlsmgr_ticket_key_lease: int
+    tlsmgr_ticket_key_source: TicketKeySource
 
     caches: Mapping[CacheType, CacheSettings]
     origins: Mapping[str, Place] = field(repr=False)
@@ -114,11 +118,24 @@ def make_settings(configuration: Configuration) -> Settings:
     for name, parameter in PARAMETERS.items():
         if parameter.kind is Kind.PATH and values[name] is not None:
             values[name] = queue_directory / values[name]
+        elif parameter.kind is Kind.KEY_SOURCE:
+            values[name] = values[name].below(queue_directory)
     # The files are where they were found, whatever a config_directory in main.cf says.
     values["config_directory"] = configuration.directory.absolute()
+    caches = cache_settings(values, reader)
+    if values["tlsmgr_ticket_key_source"].is_shared:
+        _check_clock_skew(values["tlsmgr_clock_skew"], caches[CacheType.SMTPD].timeout, reader)
     return Settings(
         **values,
-        caches=cache_settings(values, reader),
+        caches=caches,
         origins=MappingProxyType({name: configuration.place(name) for name in PARAMETERS}),
         warnings=(*configuration.warnings, *reader.warnings(), *unknown_name_warnings(configuration)),
     )
+
+
+def _check_clock_skew(skew: int, timeout: int, reader: ValueReader) -> None:
+    if timeout and skew > timeout // 2 // 2:
+        raise reader.error(
+            "tlsmgr_clock_skew",
+            f"expected a quarter of smtpd_tls_session_cache_timeout at most: {timeout // 2 // 2} s",
+        )

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TypeAlias
 
+from tlsmgr.config.key_source import TicketKeySource, parse_key_source
 from tlsmgr.config.maincf import WHITESPACE
 from tlsmgr.config.schema import INT_MAX, Kind, Parameter
 
@@ -36,7 +37,9 @@ class NetworkAddress:
         return f"{host}:{self.port}"
 
 
-Value: TypeAlias = str | int | bool | Path | TlsLogLevel | NetworkAddress | tuple[str, ...] | None
+Value: TypeAlias = (
+    str | int | bool | Path | TlsLogLevel | NetworkAddress | TicketKeySource | tuple[str, ...] | None
+)
 
 
 class BadValueError(ValueError):
@@ -155,6 +158,13 @@ def _address(_parameter: Parameter, text: str) -> NetworkAddress | None:
         raise BadValueError("expected an IP address in numbers before the port") from None
 
 
+def _key_source(_parameter: Parameter, text: str) -> TicketKeySource:
+    source = parse_key_source(text)
+    if source is None:
+        raise BadValueError("expected local, or ratchet:file")
+    return source
+
+
 _NAMED_LEVELS = frozenset(name for name in _LEVELS if not name.isdigit())
 
 _CONVERTERS: Mapping[Kind, Callable[[Parameter, str], Value]] = MappingProxyType(
@@ -167,5 +177,6 @@ _CONVERTERS: Mapping[Kind, Callable[[Parameter, str], Value]] = MappingProxyType
         Kind.LOGLEVEL: _loglevel,
         Kind.USERS: _users,
         Kind.ADDRESS: _address,
+        Kind.KEY_SOURCE: _key_source,
     }
 )

@@ -156,6 +156,12 @@ _SECRETS = (
         CACHE_SERVER,
         "ticket_keys.requests.{key}",
     ),
+    _counter(
+        "ticket_keys_issued",
+        "Ticket keys that were given out to encrypt with: this host's own, or the farm's.",
+        CACHE_SERVER,
+        "ticket_keys.issued_by_source.{source}",
+    ),
     _counter("ticket_keys_made", "Ticket keys that were made.", CACHE_SERVER, "ticket_keys.made"),
     _counter(
         "ticket_keys_tampered",

@@ -10,21 +10,15 @@ latter two with white space around or not. So all of these make one::
 """
 
 import binascii
-import errno
-import os
-import stat
 from collections.abc import Collection
 from pathlib import Path
 
-from tlsmgr.errors import ConfigurationError
+from tlsmgr.private_file import bad_private_file, read_private_file
 from tlsmgr.sealing.keys import SEALING_KEY_SIZE, SealingKey
 
 _PARAMETER = "tlsmgr_sealing_key_file"
 _SIZE_MAX = 256
 _HEX_SIZE = 2 * SEALING_KEY_SIZE
-_OWNER_ONLY = stat.S_IRUSR | stat.S_IWUSR
-# Without O_NONBLOCK a FIFO in its place would stop the program.
-_OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
 
 def read_key_file(path: Path, *, owners: Collection[int]) -> SealingKey:
@@ -38,35 +32,16 @@ def read_key_file(path: Path, *, owners: Collection[int]) -> SealingKey:
         ConfigurationError: there is no such file, others than its owner may use it, somebody
             else owns it, or it holds no key. The message does not quote what it holds.
     """
-    try:
-        descriptor = os.open(path, _OPEN_FLAGS)
-    except OSError as error:
-        raise _error(path, _reason(error)) from error
-    try:
-        _check(os.fstat(descriptor), path, owners)
-        content = os.read(descriptor, _SIZE_MAX)
-    except OSError as error:
-        raise _error(path, _reason(error)) from error
-    finally:
-        os.close(descriptor)
+    content = read_private_file(path, parameter=_PARAMETER, owners=owners, size_max=_SIZE_MAX)
     secret = _secret(content)
     if secret is None:
-        raise _error(
+        raise bad_private_file(
+            _PARAMETER,
             path,
             f"holds no key: expected {SEALING_KEY_SIZE} random bytes, or those in hex (64 digits)"
             " or in base64 (44 characters); openssl rand -hex 32 makes one",
         )
     return SealingKey(secret)
-
-
-def _check(status: os.stat_result, path: Path, owners: Collection[int]) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        raise _error(path, "is no regular file")
-    if status.st_uid not in owners:
-        raise _error(path, f"belongs to user {status.st_uid}; expected root or $mail_owner")
-    mode = stat.S_IMODE(status.st_mode)
-    if mode & ~_OWNER_ONLY:
-        raise _error(path, f"has mode {mode:04o}; expected 0400 or 0600, for its owner alone")
 
 
 def _secret(content: bytes) -> bytes | None:
@@ -83,13 +58,3 @@ def _secret(content: bytes) -> bytes | None:
 
 def _from_base64(text: bytes) -> bytes:
     return binascii.a2b_base64(text, strict_mode=True)
-
-
-def _reason(error: OSError) -> str:
-    if error.errno in (errno.ELOOP, errno.EMLINK):
-        return "is a symbolic link; name the file itself"
-    return f"cannot be read: {error.strerror}"
-
-
-def _error(path: Path, reason: str) -> ConfigurationError:
-    return ConfigurationError(f"{_PARAMETER}: {path} {reason}")

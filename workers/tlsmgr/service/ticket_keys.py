@@ -6,9 +6,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tlsmgr.errors import Status
+from tlsmgr.farm.key_table import FarmKeyState
 from tlsmgr.messages import TicketKeyReply, TicketKeyRequest
 from tlsmgr.sealing.sealer import Sealer, TamperedError
 from tlsmgr.sealing.ticket_key_file import TicketKeyFile, TicketKeyFileError
+from tlsmgr.service.farm_keys import (
+    FALLBACK_LEASE,
+    FarmKeySource,
+    describe_farm_keys,
+    explain_farm_key,
+)
 from tlsmgr.service.ticket_key_report import Departure, FormerKeys, describe_keys, explain_key
 from tlsmgr.tickets import TicketKey, TicketKeyRing, revocation_delay
 
@@ -29,15 +36,23 @@ class TicketFigures:
     issued: int = 0  #: the key to encrypt with
     current: int = 0  #: the current key by its name: to decrypt
     previous: int = 0
+    next: int = 0  #: the key of a farm's next epoch by its name
     unknown: int = 0  #: a key that there is not, or no longer: its ticket cannot be decrypted
+    farm: int = 0  #: of those issued, how many the other hosts of a farm have too
     made: int = 0
     tampered: int = 0  #: files with keys that were changed on disk
 
     def as_map(self) -> Mapping[str, object]:
         """Return all of them, for ``stats``."""
         requests = asdict(self)
-        made, tampered = requests.pop("made"), requests.pop("tampered")
-        return {"issued": self.issued, "made": made, "tampered": tampered, "requests": requests}
+        made, tampered, farm = (requests.pop(name) for name in ("made", "tampered", "farm"))
+        return {
+            "issued": self.issued,
+            "made": made,
+            "tampered": tampered,
+            "requests": requests,
+            "issued_by_source": {"local": self.issued - farm, "farm": farm},
+        }
 
 
 class TicketKeys:
@@ -49,6 +64,7 @@ class TicketKeys:
     Attributes:
         timeout: ``smtpd_tls_session_cache_timeout`` in seconds; 0 for no tickets.
         lease: ``tlsmgr_ticket_key_lease`` in seconds; 0 for none.
+        farm: Where keys come from that other hosts have too, asked before this one's own; or None.
         figures: What was asked for.
 
     Args:
@@ -70,6 +86,7 @@ class TicketKeys:
     ) -> None:
         self.timeout = 0
         self.lease = 0
+        self.farm: FarmKeySource | None = None
         self._clock = clock
         self._random_bytes = random_bytes
         self._file = file
@@ -83,21 +100,17 @@ class TicketKeys:
         """Return the key asked for, or NOT_DONE when there is none (any more)."""
         now = int(self._clock())
         self._take_up_belated()
-        if request.name:
-            key = self._ring.find(request.name, now=now, timeout=self.timeout)
-            self._count_decryption(key)
-        else:
-            ring, key = self._ring.encryption_key(
-                now=now, timeout=self.timeout, random_bytes=self._random_bytes
-            )
-            self._keep(ring)
-            self.figures.issued += key is not None
+        key = None
+        if self.farm is not None and self.timeout > 0:
+            key = _of_farm(self.farm, request.name, now, self.figures)
+        if key is None:
+            key = self._own_by_name(request.name, now) if request.name else self._own_to_encrypt(now)
         if key is None:
             return _NO_KEY
         return TicketKeyReply(status=Status.OK, key_buffer=key.leased(now, self.lease).pack())
 
     def revoke(self) -> tuple[int, str]:
-        """Drop all keys, in the file too; the next request makes a new one.
+        """Drop all keys of this host's own, in the file too; the next request makes a new one.
 
         Returns:
             For how many seconds running smtpd processes may accept old tickets, at the worst; and
@@ -110,12 +123,12 @@ class TicketKeys:
         return revocation_delay(timeout=self.timeout, lease=self.lease), reason
 
     def rotate(self) -> Mapping[str, object]:
-        """Make a new key to encrypt with; return ``status``, NOT_DONE where there are no tickets.
+        """Make a new key to encrypt with; return ``status``, and the ``reason`` where it is NOT_DONE.
 
         Who has a key in use goes on with it until its time, or its lease, is over.
         """
-        if self.timeout <= 0:
-            return {"status": int(Status.NOT_DONE)}
+        if reason := self._unrotatable():
+            return {"status": int(Status.NOT_DONE), "reason": reason}
         now = int(self._clock())
         self._take_up_belated()
         self._keep(self._ring.renewed(now=now, timeout=self.timeout, random_bytes=self._random_bytes))
@@ -130,15 +143,35 @@ class TicketKeys:
         except OSError as error:
             _log.warning("the ticket keys were not rotated: cannot remove %s: %s", mark, error.strerror)
             return
-        self.rotate()
+        if self.rotate()["status"] != Status.OK:
+            _log.warning("the ticket keys were not rotated: %s", self._unrotatable())
+
+    def _unrotatable(self) -> str:
+        if self.timeout <= 0:
+            return "there are no ticket keys: smtpd_tls_session_cache_timeout is 0"
+        if self.farm is not None:
+            return (
+                f"the keys of a farm rotate by themselves, each {self.timeout // 2} s, on all hosts at once"
+            )
+        return ""
 
     def describe(self) -> list[Mapping[str, object]]:
-        """Return all that is no secret of each key: see ``describe_keys``."""
-        return describe_keys(self._ring, now=int(self._clock()), timeout=self.timeout)
+        """Return all that is no secret of each key: see ``describe_farm_keys`` and ``describe_keys``."""
+        now = int(self._clock())
+        own = describe_keys(self._ring, now=now, timeout=self.timeout)
+        return own if self.farm is None else [*describe_farm_keys(self.farm.table, now), *own]
 
     def explain(self, name: bytes) -> Mapping[str, object]:
-        """Return whether a ticket under ``name`` can be decrypted, and why: see ``explain_key``."""
-        return explain_key(name, self._ring, self._former, now=int(self._clock()), timeout=self.timeout)
+        """Return whether a ticket under ``name`` can be decrypted, and why.
+
+        See ``explain_farm_key``, for a key that other hosts have too, and ``explain_key``.
+        """
+        now = int(self._clock())
+        if self.farm is not None and self.timeout > 0:
+            explained = explain_farm_key(name, self.farm, now)
+            if explained is not None:
+                return explained
+        return explain_key(name, self._ring, self._former, now=now, timeout=self.timeout)
 
     def close(self) -> None:
         """Close the file."""
@@ -169,6 +202,22 @@ class TicketKeys:
         except TicketKeyFileError as error:
             return str(error)
         return ""
+
+    def _own_to_encrypt(self, now: int) -> TicketKey | None:
+        ring, key = self._ring.encryption_key(now=now, timeout=self.timeout, random_bytes=self._random_bytes)
+        self._keep(ring)
+        self.figures.issued += key is not None
+        return key if key is None or self.farm is None else key.leased(now, FALLBACK_LEASE)
+
+    def _own_by_name(self, name: bytes, now: int) -> TicketKey | None:
+        key = self._ring.find(name, now=now, timeout=self.timeout)
+        self._count_decryption(key)
+        if self.farm is None:
+            return key
+        if key is None:
+            self.farm.missed(name)
+            return None
+        return key.only_to_decrypt(now)
 
     def _count_decryption(self, key: TicketKey | None) -> None:
         if key is None:
@@ -207,3 +256,24 @@ class TicketKeys:
     def _tell_of_tampering(self, error: TamperedError) -> None:
         self.figures.tampered += 1
         _log.warning("the file with the ticket keys was tampered with, beginning with new ones: %s", error)
+
+
+def _of_farm(farm: FarmKeySource, name: bytes, now: int, figures: TicketFigures) -> TicketKey | None:
+    """Return the key asked for if the farm has it, and count it."""
+    table = farm.table
+    if not name:
+        current = table.encryption_key(now)
+        figures.issued += current is not None
+        figures.farm += current is not None
+        return None if current is None else current.key
+    found = table.find(name, now)
+    if found is None:
+        return None
+    match table.state(found, now):
+        case FarmKeyState.CURRENT | FarmKeyState.OTHER:
+            figures.current += 1
+        case FarmKeyState.NEXT:
+            figures.next += 1
+        case _:
+            figures.previous += 1
+    return table.given_out(found, now)

@@ -17,8 +17,9 @@ def _carry_out(settings: Settings, _: argparse.Namespace) -> Iterator[str]:
         if stopped:
             _leave_mark(settings)
             return
-    if call(settings, _WORKER, "rotate").get("status") != 0:
-        yield "there are no ticket keys: smtpd_tls_session_cache_timeout is 0"
+    answer = call(settings, _WORKER, "rotate")
+    if answer.get("status") != 0:
+        yield str(answer.get("reason", "the cache server did not rotate its ticket keys"))
 
 
 def _leave_mark(settings: Settings) -> None:
