@@ -10,6 +10,7 @@ from tlsmgr.cli import (
     configuration,
     doctor,
     entries,
+    farm,
     postfix,
     requests,
     serve,
@@ -21,7 +22,7 @@ from tlsmgr.cli import (
 from tlsmgr.errors import ExitCode, TlsmgrError
 from tlsmgr.version import __version__
 
-_VERBS = (serve, requests, workers, stats, top, entries, ticket_keys, doctor, configuration, postfix)
+_VERBS = (serve, requests, workers, stats, top, entries, ticket_keys, farm, doctor, configuration, postfix)
 
 
 class _Parser(argparse.ArgumentParser):
