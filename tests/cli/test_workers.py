@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import shutil
 
 import pytest
 
@@ -83,10 +84,15 @@ def test_revoke_with_a_key_in_a_file_removes_first_and_says_what_is_left_to_do(s
     server = sandbox.start("cache-server")
     with sandbox.client() as client:
         assert client.update(CacheType.SMTP, b"id", b"session")
+    aside = sandbox.data / "smtp_scache.damaged-20260102T030405Z"
+    aside.mkdir()
+    shutil.copy(sandbox.data / "smtp_scache" / "cache.db", aside)
 
     done = sandbox.command("revoke")
 
     assert done.returncode == ExitCode.OK, done.stderr
+    assert b"stores set aside as damaged: 1 are removed" in done.stdout
+    assert not aside.exists()
     assert b"old tickets for 3660 s more" in done.stdout
     assert b"make a new file" in done.stdout
     assert server.stop() == 0

@@ -7,11 +7,13 @@ import pytest
 
 from tests.sealing.test_custody import settings_in
 from tlsmgr.errors import Status
+from tlsmgr.messages import CacheType
 from tlsmgr.sealing.custody import Custody
 from tlsmgr.sealing.hand_over import Side
 from tlsmgr.sealing.ticket_key_file import TicketKeyFile
 from tlsmgr.service.revocation import revoke
 from tlsmgr.service.ticket_keys import TicketKeys
+from tlsmgr.storage.quarantine import destroy_set_aside
 
 
 async def revoked(directory: Path) -> Mapping[str, object]:
@@ -26,7 +28,7 @@ async def revoked(directory: Path) -> Mapping[str, object]:
     file = TicketKeyFile(directory / "ticket-keys")
     keys = TicketKeys(lambda: 0.0, os.urandom, file, custody.sealer, durable=True)
     try:
-        return await revoke(custody, keys, {})
+        return await revoke(custody, keys, {}, {CacheType.SMTPD: directory / "smtpd_scache"})
     finally:
         keys.close()
         custody.close()
@@ -43,3 +45,37 @@ def test_ticket_keys_that_a_restart_may_bring_back_are_a_failure(tmp_path: Path,
     assert isinstance(failures, dict)
     assert list(failures) == ["ticket keys"] * in_the_way
     assert result["status"] == (Status.NOT_DONE if in_the_way else Status.OK)
+
+
+def test_what_was_set_aside_is_destroyed_with_the_sessions(tmp_path: Path) -> None:
+    """By the names that are ours alone; what stays, and why, is a failure of that cache."""
+    ours, foreign, link = (tmp_path / f"smtpd_scache.damaged-20260102T03040{number}Z" for number in range(3))
+    for directory in (ours, foreign):
+        directory.mkdir()
+        (directory / "cache.db").write_text("sealed")
+    (foreign / "notes").write_text("mine")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "cache.db").write_text("another's")
+    link.symlink_to(elsewhere)
+    other = tmp_path / "smtpd_scache.damaged-by-hand"
+    other.mkdir()
+
+    result = asyncio.run(revoked(tmp_path))
+
+    assert result["set_aside_removed"] == 1
+    failures = result["failures"]
+    assert isinstance(failures, dict)
+    assert [name for name in (ours, foreign, link) if str(name) in failures["smtpd"]] == [foreign, link]
+    assert result["status"] == Status.NOT_DONE
+    assert not ours.exists()
+    assert [path.name for path in foreign.iterdir()] == ["notes"]
+    assert (elsewhere / "cache.db").read_text() == "another's"
+    assert other.is_dir()
+
+
+def test_a_parent_directory_that_has_gone_is_no_reason_to_say_that_all_is_removed(tmp_path: Path) -> None:
+    """As from inside of a chroot jail: nobody could look."""
+    gone, reasons = destroy_set_aside(tmp_path / "missing" / "smtpd_scache")
+
+    assert (gone, len(reasons)) == (0, 1)

@@ -70,6 +70,8 @@ def _revoke(options: argparse.Namespace) -> ExitCode:
         raise ProtocolError("the cache server sent no map")
     sys.stdout.write("ticket keys: the former ones are dropped\n")
     sys.stdout.write(f"sessions: {_fate_of_sessions(result)}\n")
+    if result.get("set_aside_removed"):
+        sys.stdout.write(f"stores set aside as damaged: {result['set_aside_removed']} are removed\n")
     sys.stdout.write(
         f"running smtpd processes may accept old tickets for {result['ticket_seconds']} s more;"
         " postfix reload ends them when their mail sessions end\n"

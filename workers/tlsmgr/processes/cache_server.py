@@ -20,7 +20,7 @@ from tlsmgr.processes.lifecycle import WorkerKind
 from tlsmgr.processes.prng_link import PrngLink
 from tlsmgr.processes.request_names import request_figures, request_stats
 from tlsmgr.processes.rpc_dialogue import RpcDialogue, RpcMethods, without_params
-from tlsmgr.processes.stores import store_directories, store_in_jail
+from tlsmgr.processes.stores import path_in_jail, store_directories, store_in_jail
 from tlsmgr.sealing.custody import Custody
 from tlsmgr.sealing.hand_over import Side
 from tlsmgr.sealing.key_exchange import METHOD
@@ -114,6 +114,10 @@ class CacheServer:
         for cache_type, directory in self._directories.items():
             last_open = partial(SessionStore, directory, checkpoints=True, open_wait=_OPEN_WAIT_SECONDS)
             self._caches[cache_type].enter_jail(last_open, store_in_jail(directory, root, checkpoints=True))
+        self._directories = {
+            cache_type: path_in_jail(directory, root) or directory
+            for cache_type, directory in self._directories.items()
+        }
 
     async def stop(self, deadline: float) -> None:
         """Answer what was read, commit what was taken, and close."""
@@ -188,7 +192,7 @@ class CacheServer:
         return RpcDialogue(self._settings.tlsmgr_request_size_limit, methods)
 
     def _revoke(self) -> Coroutine[Any, Any, Mapping[str, object]]:
-        return revoke(self._custody, self._ticket_keys, self._caches)
+        return revoke(self._custody, self._ticket_keys, self._caches, self._directories)
 
     def _stats(self) -> Mapping[str, object]:
         postfix, rpc = self._servers

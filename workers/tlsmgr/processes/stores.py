@@ -34,9 +34,13 @@ def store_directories(settings: Settings) -> Mapping[CacheType, Path]:
 
 def store_in_jail(directory: Path, root: Path, *, checkpoints: bool) -> Callable[[], SessionStore] | None:
     """Return what opens a store from inside of the chroot jail ``root``; None if it is out of reach."""
-    if not directory.is_relative_to(root):
-        return None
-    return partial(SessionStore, Path("/") / directory.relative_to(root), checkpoints=checkpoints)
+    inside = path_in_jail(directory, root)
+    return None if inside is None else partial(SessionStore, inside, checkpoints=checkpoints)
+
+
+def path_in_jail(path: Path, root: Path) -> Path | None:
+    """Return a path as it is from inside of the chroot jail ``root``; None if it is out of reach."""
+    return Path("/") / path.relative_to(root) if path.is_relative_to(root) else None
 
 
 def placements(settings: Settings) -> Mapping[CacheType, Placement]:

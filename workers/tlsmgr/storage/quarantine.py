@@ -119,18 +119,49 @@ def set_aside(directory: Path, now: float, reason: str) -> Path:
         directory.rename(target)
     _log.warning("%s; set aside as %s, a new one is begun", reason, target)
     # Freeing a large file takes the better part of a second; nobody has to wait for it.
-    doomed = [each for each in _set_aside(directory) if each != target][: 1 - _KEPT]
+    doomed = [each for each in _latest_last(directory) if each != target][: 1 - _KEPT]
     threading.Thread(target=_remove_all, args=(doomed,), name=REMOVAL, daemon=True).start()
     return target
 
 
+def destroy_set_aside(directory: Path) -> tuple[int, list[str]]:
+    """Remove all stores that were set aside for a directory. It may take a while: call it in a thread.
+
+    No symbolic link is followed, and what is no part of a store is left alone, with the directory it is in.
+
+    Returns:
+        How many are gone, and why each of the others is not.
+    """
+    try:
+        with store_errors(str(directory), "look for what was set aside"):
+            found = _set_aside(directory)
+    except StoreError as error:
+        return 0, [str(error)]
+    reasons = [reason for each in found if (reason := _reason_to_stay(each))]
+    return len(found) - len(reasons), reasons
+
+
 def _remove_all(directories: list[Path]) -> None:
     for old in directories:
-        try:
-            with store_errors(str(old), "remove the directory"), suppress(FileNotFoundError):
-                _remove(old)
-        except StoreError as error:
-            _log.warning("%s", error)
+        if reason := _reason_to_stay(old):
+            _log.warning("%s", reason)
+
+
+def _reason_to_stay(old: Path) -> str:
+    """Remove a store that was set aside; return why that cannot be done, or nothing."""
+    try:
+        with store_errors(str(old), "remove the directory"), suppress(FileNotFoundError):
+            _remove(old)
+    except StoreError as error:
+        return str(error)
+    return ""
+
+
+def _latest_last(directory: Path) -> list[Path]:
+    """Return what was set aside for a directory, or nothing where that cannot be seen."""
+    with suppress(OSError):
+        return _set_aside(directory)
+    return []
 
 
 def _set_aside(directory: Path) -> list[Path]:
@@ -139,16 +170,13 @@ def _set_aside(directory: Path) -> list[Path]:
     By the file system's time: a name has that of a clock which may have been set back since. That
     of the file system goes back with it, so the one just made is not judged by that either.
     """
-    with suppress(OSError):  # then there is nothing to remove
-        siblings = directory.parent.iterdir()
-        start = len(directory.name)
-        found = [
-            each
-            for each in siblings
-            if each.name.startswith(directory.name) and _SUFFIX.fullmatch(each.name, start)
-        ]
-        return sorted(found, key=lambda each: (each.lstat().st_ctime_ns, each.name))
-    return []
+    start = len(directory.name)
+    found = [
+        each
+        for each in directory.parent.iterdir()
+        if each.name.startswith(directory.name) and _SUFFIX.fullmatch(each.name, start)
+    ]
+    return sorted(found, key=lambda each: (each.lstat().st_ctime_ns, each.name))
 
 
 def _remove(old: Path) -> None:
