@@ -6,11 +6,14 @@ They know no fuzzer, so that the tests replay with them what one has found.
 import random
 from collections.abc import Callable, Iterator
 
+import msgpack
+
 from tlsmgr.config.maincf import parse_text
 from tlsmgr.errors import ConfigurationError, ProtocolError
-from tlsmgr.messages import MalformedRequest
+from tlsmgr.messages import LookupRequest, MalformedRequest
 from tlsmgr.wire.attributes import RequestReader
 from tlsmgr.wire.rpc import Call, CallReader, decode_request
+from tlsmgr.wire.rpc_lookups import Lookup
 
 #: Small, so that a fuzzer gets beyond it.
 LIMIT = 200
@@ -20,7 +23,7 @@ _BYTE_BY_BYTE_MAX = 64
 
 
 def attributes(data: bytes) -> None:
-    """The attribute protocol's reader never raises, and gives the same however the bytes are cut."""
+    """The attribute protocol's reader never raises, and gives the same by each way and for every cut."""
     whole = _requests([data])
     for cut in _cuts(data):
         _same(whole, _requests(cut))
@@ -29,7 +32,7 @@ def attributes(data: bytes) -> None:
 
 
 def calls(data: bytes) -> None:
-    """MessagePack-RPC's readers raise ProtocolError alone, after the same calls for every cut."""
+    """MessagePack-RPC's readers raise ProtocolError alone, after the same calls each way and cut."""
     whole = _calls([data])
     for cut in _cuts(data):
         _same(whole, _calls(cut))
@@ -67,7 +70,10 @@ def _requests(chunks: list[bytes], *, whole_first: bool = False) -> list[object]
     seen: list[object] = []
     for chunk in chunks:
         if whole_first:
+            found = reader.find_lookup(chunk)
             whole = reader.take_whole(chunk)
+            if found is not None:
+                _same([LookupRequest(cache_type=found[0], cache_id=found[1])], [whole])
             if whole is not None:
                 seen += [whole, None]
         else:
@@ -83,7 +89,10 @@ def _calls(chunks: list[bytes], *, whole_first: bool = False) -> list[object]:
     try:
         for chunk in chunks:
             if whole_first:
+                found = reader.find_lookup(chunk)
                 whole = reader.take_request(chunk)
+                if found is not None:
+                    _same(_whole_lookup(found), [whole])
                 if whole is not None:
                     seen += [whole[0], whole[1], whole[2]]
             else:
@@ -93,6 +102,12 @@ def _calls(chunks: list[bytes], *, whole_first: bool = False) -> list[object]:
     except ProtocolError:
         return [*seen, "ended"]
     return [*seen, reader.pending]
+
+
+def _whole_lookup(lookup: Lookup) -> list[object]:
+    message_id, cache_type, cache_id = lookup
+    number = msgpack.unpackb(message_id)
+    return [(number, "lookup", LookupRequest(cache_type=cache_type, cache_id=cache_id))]
 
 
 def _shown(call: Call) -> list[object]:
@@ -105,4 +120,4 @@ def _shown(call: Call) -> list[object]:
 
 def _same(whole: list[object], cut: list[object]) -> None:
     if whole != cut:
-        raise AssertionError(f"whole: {whole}\ncut: {cut}")
+        raise AssertionError(f"one way: {whole}\nthe other: {cut}")

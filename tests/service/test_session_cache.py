@@ -103,6 +103,23 @@ def test_an_entry_is_never_served_after_its_time(tmp_path: Path) -> None:
     _with_cache(tmp_path, work)
 
 
+def test_the_short_way_recalls_what_a_lookup_would_find_and_nothing_else(tmp_path: Path) -> None:
+    """It counts what it finds, and leaves all else to the lookup: what is logged, expired or not there."""
+
+    async def work(cache: SessionCache, clock: Clock) -> None:
+        assert cache.recall(b"id") is None
+        await _status(cache.update(UPDATE))
+        assert cache.recall(b"id") == b"SESSIONSECRET"
+        cache.use(settings(logs=True))
+        assert cache.recall(b"id") is None
+        cache.use(settings())
+        clock.now += 3600.0
+        assert cache.recall(b"id") is None
+        assert (cache.figures.hits, cache.figures.misses) == (1, 0)
+
+    _with_cache(tmp_path, work)
+
+
 def test_other_settings_change_the_policy_of_the_same_store(tmp_path: Path) -> None:
     """What was saved before is still there."""
 

@@ -28,16 +28,17 @@ class RequestFigures:
         rows: The counts, by what tells the methods apart.
         until_timed: Requests until one is to be timed; the first one is.
         refused: Requests of a known form that ask for what there is not.
+        clock: As given.
 
     Args:
         clock: A monotonic clock in seconds.
         method_name: Gives a key of ``rows`` its name in ``as_map``.
     """
 
-    __slots__ = ("_clock", "_latencies", "_method_name", "refused", "rows", "until_timed")
+    __slots__ = ("_latencies", "_method_name", "clock", "refused", "rows", "until_timed")
 
     def __init__(self, clock: Callable[[], float], method_name: Callable[[MethodKey], str]) -> None:
-        self._clock = clock
+        self.clock = clock
         self._method_name = method_name
         self.rows: defaultdict[MethodKey, list[int]] = defaultdict(_row)
         self.until_timed = 1
@@ -53,11 +54,11 @@ class RequestFigures:
     def begin_timing(self) -> float:
         """Return the time, and wait for the next request to be timed."""
         self.until_timed = _TIMED_ONE_IN
-        return self._clock()
+        return self.clock()
 
     def timed(self, key: MethodKey, begun: float) -> None:
         """Take note of how long an answer took."""
-        self._latencies[key].observe(self._clock() - begun)
+        self._latencies[key].observe(self.clock() - begun)
 
     def as_map(self) -> Mapping[str, object]:
         """Return, by method, ``answers`` by status, and ``seconds`` where one was timed."""

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from functools import partial
 
 from tlsmgr.figures.requests import RequestFigures
-from tlsmgr.messages import Reply, Request
+from tlsmgr.messages import LookupRequest, Reply, Request
 from tlsmgr.processes.request_names import end_timing, request_figures
+from tlsmgr.processes.short_way import Recall, ShortWay, recall_nothing
 from tlsmgr.service.answers import Answer
 from tlsmgr.transport.dialogue import Deferred, EndOfDialogue
 from tlsmgr.wire import attributes
@@ -23,6 +24,7 @@ class AttributeDialogue:
         answer: Answers a request.
         announces: Whether the server speaks first, as clients of Postfix 3.6 and later expect.
         figures: Counts the answers of all connections.
+        recall: Finds the session that a lookup asks for, if it can tell at once.
     """
 
     in_order = True
@@ -34,12 +36,15 @@ class AttributeDialogue:
         *,
         announces: bool,
         figures: RequestFigures | None = None,
+        recall: Recall = recall_nothing,
     ) -> None:
         self.greeting = attributes.ANNOUNCEMENT if announces else b""
         self._reader = attributes.RequestReader(limit)
+        self._find_lookup = self._reader.find_lookup
         self._take_whole = self._reader.take_whole
         self._answer = answer
         self._figures = figures or request_figures()
+        self._recalled = ShortWay(recall, self._figures, LookupRequest).session
         self.feed = self._reader.feed
 
     @property
@@ -49,6 +54,11 @@ class AttributeDialogue:
 
     def answer_whole(self, data: bytes) -> bytes | Deferred | None:
         """Take what arrived; return the answer if that was exactly one request."""
+        lookup = self._find_lookup(data)
+        if lookup is not None:
+            session = self._recalled(*lookup)
+            if session is not None:
+                return attributes.encode_found(session)
         request = self._take_whole(data)
         if request is None:
             return None

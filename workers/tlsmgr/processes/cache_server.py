@@ -93,8 +93,10 @@ class CacheServer:
             "rotate": without_params(self._ticket_keys.rotate),
             **CacheMethods(self._caches, self._ticket_keys).by_name,
         }
-        self._answer = answers.answer
-        self._methods = RpcMethods(own_methods, self._answer, figures=self._requests["rpc"])
+        self._answers = answers
+        self._methods = RpcMethods(
+            own_methods, answers.answer, figures=self._requests["rpc"], recall=answers.recall
+        )
         await self._listen(settings)
 
     def reconfigure(self, settings: Settings) -> None:
@@ -182,9 +184,10 @@ class CacheServer:
     def _attribute_dialogue(self, _: PeerCredentials) -> AttributeDialogue:
         return AttributeDialogue(
             self._settings.tlsmgr_request_size_limit,
-            self._answer,
+            self._answers.answer,
             announces=self._settings.tlsmgr_protocol_announcement,
             figures=self._requests["postfix"],
+            recall=self._answers.recall,
         )
 
     def _rpc_dialogue(self, peer: PeerCredentials) -> RpcDialogue:

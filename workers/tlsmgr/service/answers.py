@@ -57,6 +57,14 @@ class Answers:
         """Return the reply, or a future of one that comes within a little more than a second."""
         return self._answer_by_type[type(request)](request)
 
+    def recall(self, cache_type: CacheType, cache_id: bytes) -> bytes | None:
+        """Return the session that a lookup would find, if memory alone tells.
+
+        The short way, for nearly all lookups: no request and no reply is made. None says nothing;
+        ``answer`` is to follow.
+        """
+        return self.caches[cache_type].recall(cache_id)
+
     def _policy(self, request: PolicyRequest) -> PolicyReply:
         return self.caches[request.cache_type].policy
 

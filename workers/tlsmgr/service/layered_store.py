@@ -65,27 +65,38 @@ class LayeredStore:
             self._epoch = lambda: last
             store.close(durably=durably)
 
-    def lookup(self, cache_id: bytes, now: float, timeout: int) -> bytes | None:
-        """Return the session saved under ``cache_id``, or None; never an expired one.
+    def recall(self, cache_id: bytes, now: float, timeout: int) -> bytes | None:
+        """Return the session that ``lookup`` would find, if that can be told from memory alone.
 
-        Raises:
-            StoreError: It is not in memory, and the store cannot be read.
+        None says nothing: ``lookup`` is to follow, and counts what comes of it.
         """
-        epoch = self._epoch()
         entry = self._remembered(cache_id)
-        if entry is None or entry[3] != epoch:
-            return self._read(cache_id, epoch, now, timeout)
+        if entry is None or entry[3] != self._epoch() or not is_fresh(entry[1], entry[2], now, timeout):
+            return None
         stored_at = entry[1]
         figures = self.figures
-        if not is_fresh(stored_at, entry[2], now, timeout):
-            figures.expired += 1
-            return None
         figures.hits += 1
         ages = figures.hit_age  # its observe(), without the call
         age = now - stored_at
         ages.counts[bisect_left(ages.bounds, age)] += 1
         ages.total += age
         return entry[0]
+
+    def lookup(self, cache_id: bytes, now: float, timeout: int) -> bytes | None:
+        """Return the session saved under ``cache_id``, or None; never an expired one.
+
+        Raises:
+            StoreError: It is not in memory, and the store cannot be read.
+        """
+        session = self.recall(cache_id, now, timeout)
+        if session is not None:
+            return session
+        epoch = self._epoch()
+        entry = self._remembered(cache_id)
+        if entry is None or entry[3] != epoch:
+            return self._read(cache_id, epoch, now, timeout)
+        self.figures.expired += 1
+        return None
 
     def apply(self, changes: Sequence[Change]) -> Sequence[bool]:
         """Make all changes in one transaction or none; return for each whether it was done.

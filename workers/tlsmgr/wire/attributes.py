@@ -9,6 +9,7 @@ from typing import Final
 
 from tlsmgr.errors import Status
 from tlsmgr.messages import (
+    CacheType,
     LookupReply,
     MalformedRequest,
     PolicyReply,
@@ -26,7 +27,7 @@ from tlsmgr.wire.attribute_lists import (
     encode_integer,
     encode_list,
 )
-from tlsmgr.wire.request_shapes import SHAPES, whole_request
+from tlsmgr.wire.request_shapes import SHAPES, lookup_in, whole_request
 
 #: What the server sends first since Postfix 3.6, and its client waits for.
 ANNOUNCEMENT: Final = encode_list([(b"protocol", b"tlsmgr_protocol")])
@@ -70,6 +71,13 @@ class RequestReader:
         else:
             self._chunk = data
             self._holds = bool(data)
+
+    def find_lookup(self, data: bytes) -> tuple[CacheType, bytes] | None:
+        """Return the cache and the cache id if the next bytes are exactly one lookup.
+
+        They are not taken: unless it is answered, ``take_whole`` or ``feed`` is to follow.
+        """
+        return None if self._holds or len(data) > self._limit else lookup_in(data)
 
     def take_whole(self, data: bytes) -> Request | None:
         """Take the next bytes; return the request if they are exactly one, without any defect.
@@ -164,7 +172,7 @@ def encode_reply(reply: Reply) -> bytes:
     """
     if isinstance(reply, LookupReply):
         if reply.status is Status.OK:
-            return _SESSION_HEAD + encode_base64(reply.session) + _END
+            return encode_found(reply.session)
         return _EMPTY_REPLIES[b"session", reply.status]
     if isinstance(reply, SeedReply):
         return _encode_data(reply.status, b"seed", reply.seed)
@@ -173,6 +181,11 @@ def encode_reply(reply: Reply) -> bytes:
     if isinstance(reply, PolicyReply):
         return _encode_policy(reply)
     return _encode_data(reply.status, b"keybuf", reply.key_buffer)
+
+
+def encode_found(session: bytes) -> bytes:
+    """Return the reply to a lookup that found ``session``."""
+    return _SESSION_HEAD + encode_base64(session) + _END
 
 
 def _encode_data(status: Status, name: bytes, data: bytes) -> bytes:

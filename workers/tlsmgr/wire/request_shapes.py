@@ -100,12 +100,18 @@ _LOOKUP_HEADS: Final = {
 }  # fmt: skip
 
 
-def _whole_lookup(chunk: bytes) -> LookupRequest | None:
+def lookup_in(chunk: bytes) -> tuple[CacheType, bytes] | None:
+    """Return the cache and the cache id if the bytes are exactly one lookup, without any defect."""
     head, _, tail = chunk.partition(_CACHE_ID)
     cache_type = _LOOKUP_HEADS.get(head)
     if cache_type is None or tail.find(NUL) != len(tail) - 2 or tail[-1]:
         return None
-    return LookupRequest(cache_type=cache_type, cache_id=tail[:-2])
+    return cache_type, tail[:-2]
+
+
+def _whole_lookup(chunk: bytes) -> LookupRequest | None:
+    found = lookup_in(chunk)
+    return found and LookupRequest(cache_type=found[0], cache_id=found[1])
 
 
 def whole_request(chunk: bytes) -> Request | None:

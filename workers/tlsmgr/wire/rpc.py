@@ -27,6 +27,7 @@ from tlsmgr.wire.calls import (
     result_of,
     whole_request,
 )
+from tlsmgr.wire.rpc_lookups import Lookup, encode_found, lookup_in
 from tlsmgr.wire.rpc_messages import MessageReader, bounds
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "decode_request",
     "encode_call",
     "encode_error",
+    "encode_found",
     "encode_notification",
     "encode_reply",
     "encode_result",
@@ -82,6 +84,14 @@ class CallReader(MessageReader):
             raw=True, strict_map_key=False, object_pairs_hook=list, **bounds(limit, _CALL_LENGTH_MAX)
         )
         super().__init__(limit, unpacker)
+
+    def find_lookup(self, data: bytes) -> Lookup | None:
+        """Return the lookup if the next bytes are exactly one, in the form that is usual.
+
+        They are not taken: unless it is answered, ``take_request`` or ``feed`` is to follow.
+        """
+        found = lookup_in(data)
+        return found if found and len(data) <= self._limit and self.is_between_messages else None
 
     def take_request(self, data: bytes) -> WholeRequest | None:
         """Take the next bytes; return the request if they are exactly one of the six, well formed.

@@ -55,6 +55,11 @@ class MessageReader:
         """Whether bytes are held that do not make a message yet."""
         return bool(self._backlog) or self._fed > self._start
 
+    @property
+    def is_between_messages(self) -> bool:
+        """Whether the next byte begins a message, all before it having been given."""
+        return not (self._backlog or self._fed != self._start or self._kept or self.failure)
+
     def feed(self, data: bytes) -> None:
         """Take the next bytes of the stream, in chunks of any size."""
         self._backlog = self._backlog + data if self._backlog else data
