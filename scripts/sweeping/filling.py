@@ -11,7 +11,7 @@ from tlsmgr.sealing.sealer import Sealer
 from tlsmgr.sealing.session_sealer import SessionSealer
 from tlsmgr.storage.sessions import Put, SessionStore
 
-_GROUP = 1000
+_GROUP = 50
 _LIFETIME = 3600.0
 # How the load generator spreads its ids, and what stands for one in its templates.
 _FACTOR, _RANGE = 0x9E3779B97F4A7C15, 2**64

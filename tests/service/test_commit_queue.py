@@ -15,6 +15,10 @@ OK, NOT_DONE = StatusReply(status=Status.OK), StatusReply(status=Status.NOT_DONE
 REMOVE = Remove(cache_id=b"id")
 
 
+def _do_nothing() -> None:
+    """Stand for what is done after the replies."""
+
+
 def _put(session: bytes = b"session", cache_id: bytes = b"id") -> Put:
     return Put(cache_id=cache_id, session=session, stored_at=0.0, expires_at=1000.0)
 
@@ -26,7 +30,7 @@ def _applying(store: TroubledStore) -> Callable[[Sequence[Change]], Sequence[boo
 def _with_queue(directory: Path, work: Callable[[CommitQueue, TroubledStore], Awaitable[None]]) -> None:
     async def run() -> None:
         with TroubledStore(directory / "store") as store:
-            await work(CommitQueue(_applying(store), lambda _: None), store)
+            await work(CommitQueue(_applying(store), lambda _: None, _do_nothing), store)
 
     uvloop.run(run())
 
@@ -150,7 +154,7 @@ def test_a_failing_store_is_answered_for(tmp_path: Path) -> None:
     async def run() -> None:
         failures: list[str] = []
         with TroubledStore(tmp_path / "store") as store:
-            queue = CommitQueue(_applying(store), lambda error: failures.append(str(error)))
+            queue = CommitQueue(_applying(store), lambda error: failures.append(str(error)), _do_nothing)
             store.trouble = StoreError("the disk is full")
             for _ in range(2):
                 replies = await asyncio.gather(*(queue.submit(each) for each in (_put(), REMOVE)))

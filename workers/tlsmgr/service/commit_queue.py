@@ -20,7 +20,7 @@ _CHANGES_PER_TRANSACTION = 32
 _BYTES_PER_TRANSACTION = 65536
 # What waits together for a store that another process has locked. Handshakes do not come near it.
 _BYTES_WAITING = 8 << 20
-_BUSY_PAUSE_SECONDS = 0.002
+_BUSY_PAUSE_SECONDS = 0.001
 # smtpd waits for this answer in the middle of a handshake.
 _DEADLINE_SECONDS = 1.0
 
@@ -45,13 +45,19 @@ class CommitQueue:
     Args:
         apply: Makes changes in one transaction, as ``SessionStore.apply`` does.
         on_failure: Is told why the store failed.
+        after_replies: Is called in a later turn of the loop than each transaction, when the
+            replies have been sent.
     """
 
     def __init__(
-        self, apply: Callable[[Sequence[Change]], Sequence[bool]], on_failure: Callable[[StoreError], None]
+        self,
+        apply: Callable[[Sequence[Change]], Sequence[bool]],
+        on_failure: Callable[[StoreError], None],
+        after_replies: Callable[[], None],
     ) -> None:
         self._apply = apply
         self._on_failure = on_failure
+        self._after_replies = after_replies
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[_Waiting] = deque()
         self._bytes_waiting = 0
@@ -100,6 +106,7 @@ class CommitQueue:
         finally:
             # Also when a defect shows itself: it goes on to the loop, which logs it.
             _answer(group, outcomes)
+            self._loop.call_soon(self._after_replies)
             self._schedule_rest(pause)
 
     def _next_group(self) -> list[_Waiting]:

@@ -44,7 +44,7 @@ class KeptStore:
         self._loop = asyncio.get_running_loop()
         self._trouble = OccasionalLog(_log, self._loop.time)
         # One for all stores that there come to be: what waits in it is answered, whichever is open.
-        self._queue = CommitQueue(self._apply, self.failed)
+        self._queue = CommitQueue(self._apply, self.failed, self._move_log)
         self._next_attempt: asyncio.TimerHandle | None = None
         self._next_upkeep: asyncio.TimerHandle | None = None
         self._failures = 0
@@ -143,6 +143,13 @@ class KeptStore:
             self._failures = 0
             self._trouble.recovered("store", "the %s session store works again", self._label)
         return done
+
+    def _move_log(self) -> None:
+        try:
+            if self._layers.store is not None:
+                self._layers.store.move_log()
+        except StoreError as error:
+            self.failed(error)
 
     def _keep_up(self) -> None:
         pause = _UPKEEP_SECONDS

@@ -16,14 +16,14 @@ _log = logging.getLogger(__name__)
 
 _Result = TypeVar("_Result")
 
-# The cache server's updates go between two steps; it tries again after 2 ms.
-_PAUSE_SECONDS = 0.002
+# The cache server's updates go between two steps; it tries again after 1 ms.
+_PAUSE_SECONDS = 0.001
 _REOPEN_SECONDS = 5.0
 # Whoever asked for a sweep waits; a lock that is held for so long is no update's.
 _BUSY_SECONDS = 2.0
-# The cache server moves the log into the database between two requests, some hundred pages at a
-# time: more would hold it for more than 2 ms.
-_BACKLOG_PAGES = BACKLOG_TO_MOVE * 3 // 2
+# The cache server moves the log into the database between two requests, some dozen pages at a
+# time: more would have its clients wait.
+_BACKLOG_PAGES = 2 * BACKLOG_TO_MOVE
 # It does so within a second when it saves nothing. When it does not run, SQLite does when the
 # last connection is closed.
 _BACKLOG_SECONDS = 1.5

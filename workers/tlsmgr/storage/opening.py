@@ -33,8 +33,8 @@ def open_database(
 
     Args:
         directory: an absolute path, whose parent exists.
-        checkpoints: whether this is the process that saves: its connection moves the write-ahead
-            log into the database, and of all processes at one directory, it alone does.
+        checkpoints: whether this is the process that saves; of all processes at one directory it
+            alone sets a database aside.
         open_wait: seconds to try for, while another process makes the database.
         boot: the identity of the machine's boot, empty if unknown.
         clock: the time of day in seconds since the epoch.
@@ -60,16 +60,16 @@ def _open_or_replace(
     prepare_directory(directory)
     try:
         refuse_distrusted(directory, boot)
-        return _open(directory, checkpoints=checkpoints)
+        return _open(directory)
     except StoreDamagedError as error:
         if not checkpoints:
             raise
         set_aside(directory, clock(), str(error))
     prepare_directory(directory)
-    return _open(directory, checkpoints=checkpoints)
+    return _open(directory)
 
 
-def _open(directory: Path, *, checkpoints: bool) -> sqlite3.Connection:
+def _open(directory: Path) -> sqlite3.Connection:
     path = directory / DATABASE_NAME
     if not path.exists():
         make_database(directory)
@@ -79,7 +79,29 @@ def _open(directory: Path, *, checkpoints: bool) -> sqlite3.Connection:
         # What is no UTF-8 is not ours, and is told by its being another text.
         connection.text_factory = partial(str, encoding="utf-8", errors="replace")
         check_ours(connection)
-        for name, value in connection_pragmas(checkpoints=checkpoints).items():
-            connection.execute(f"PRAGMA {name} = {value}").fetchall()
+        _set_pragmas(connection)
         undo.pop_all()
     return connection
+
+
+def open_another(directory: Path) -> sqlite3.Connection:
+    """Open a second connection to a database that this process has open, for use in any thread.
+
+    Raises:
+        sqlite3.Error: it cannot be opened.
+    """
+    with ExitStack() as undo:
+        connection = sqlite3.connect(
+            directory / DATABASE_NAME, timeout=0.0, isolation_level=None, check_same_thread=False
+        )
+        undo.callback(connection.close)
+        _set_pragmas(connection)
+        # Now, since SQLite opens the log when something is read, and a chroot jail may follow.
+        connection.execute("PRAGMA schema_version").fetchall()
+        undo.pop_all()
+    return connection
+
+
+def _set_pragmas(connection: sqlite3.Connection) -> None:
+    for name, value in connection_pragmas().items():
+        connection.execute(f"PRAGMA {name} = {value}").fetchall()

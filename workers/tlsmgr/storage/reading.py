@@ -37,7 +37,7 @@ def connect_to_read(directory: Path) -> sqlite3.Connection:
         raise StoreError(f"session store {directory}: there is no {DATABASE_NAME}; the cache server makes it")
     # mode=ro could not make the shared index of a log that nobody has open; query_only writes nothing.
     connection = sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True, isolation_level=None)
-    own = connection_pragmas(checkpoints=False) | {"busy_timeout": _BUSY_MILLISECONDS, "query_only": 1}
+    own = connection_pragmas() | {"busy_timeout": _BUSY_MILLISECONDS, "query_only": 1}
     for name, value in own.items():
         if name != "journal_mode":
             connection.execute(f"PRAGMA {name} = {value}").fetchall()

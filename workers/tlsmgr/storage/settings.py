@@ -54,23 +54,15 @@ DISKCACHE_SETTINGS: Mapping[str, int | str] = MappingProxyType(
 #: diskcache's object or, beginning with ``sqlite_``, a PRAGMA statement of its author's choice.
 KNOWN_SETTINGS = frozenset(DISKCACHE_SETTINGS) | frozenset(METADATA)
 
-# Of 4096 bytes each. A checkpoint copies them, unsynced, in the commit that reaches the figure.
-_CHECKPOINT_PAGES = 250
 _WAL_BYTES_KEPT = 4 * 2**20
 
 
-def connection_pragmas(*, checkpoints: bool) -> dict[str, int | str]:
-    """Return the SQLite pragmas of one connection, in the order to set them.
-
-    Args:
-        checkpoints: whether this connection moves the write-ahead log into the database.
-    """
+def connection_pragmas() -> dict[str, int | str]:
+    """Return the SQLite pragmas of each connection, in the order to set them."""
     own: dict[str, int | str] = {
-        # SQLite 3.7.0 to 3.51.2 can damage the database when one connection checkpoints a log
-        # that is all checkpointed, while another starts it anew. One that checkpoints only
-        # right after its own commit, and is alone in doing so, never meets such a log. Should
-        # it happen all the same, the damaged store is set aside.
-        "wal_autocheckpoint": _CHECKPOINT_PAGES if checkpoints else 0,
+        # SQLite's own checkpoints would move a log of any length within a commit. When it is moved,
+        # and by whom, is decided in ``Database``.
+        "wal_autocheckpoint": 0,
         # A log that grew under a long reader shrinks to this when it is started anew.
         "journal_size_limit": _WAL_BYTES_KEPT,
         # A removed session is overwritten with zeros; it costs nothing that could be told.

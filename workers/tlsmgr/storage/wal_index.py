@@ -63,6 +63,11 @@ class WalIndex:
         (pages,), (moved,) = _PAGES.unpack_from(self._map), _MOVED.unpack_from(self._map)
         return max(0, int(pages - moved))
 
+    def moved(self) -> int:
+        """Return how many pages of the log are in the database already."""
+        (moved,) = _MOVED.unpack_from(self._map)
+        return int(moved)
+
     def close(self) -> None:
         """Let go of the index; once."""
         self._opened.users -= 1
