@@ -1,5 +1,6 @@
 """Sessions whose time is over: swept and logged, and never given out before that."""
 
+import os
 import time
 
 from rehearsal.sandbox import Sandbox
@@ -42,6 +43,14 @@ def test_is_swept_at_the_start_and_logged(sandbox: Sandbox) -> None:
 
     sweeper.wait_for_log(f"cache smtpd full cleanup: retained={_FRESH} dropped={_EXPIRED} entries")
     sweeper.wait_for_log("cache lmtp full cleanup: retained=0 dropped=0 entries")
+
+
+def test_the_sweeper_gives_way_to_who_answers(sandbox: Sandbox) -> None:
+    """On a busy machine the cache server's clients do not wait for a sweep."""
+    sweeper = sandbox.start("expiry-sweeper")
+    server = sandbox.start("cache-server")
+
+    assert os.getpriority(os.PRIO_PROCESS, sweeper.pid) > os.getpriority(os.PRIO_PROCESS, server.pid)
 
 
 def test_is_swept_when_asked(sandbox: Sandbox) -> None:
