@@ -193,16 +193,18 @@ def _is_left(host: Host) -> bool:
     return "FATAL" in done or ("EXITED" in done and "exit status 80; expected" in host.workers.logs())
 
 
+@pytest.mark.timeout(300)
 def test_worker_that_fails_at_each_start(kept: Host) -> None:
-    """FATAL after supervisord's tries; the others go on, and it serves again once the cause is mended."""
+    """It is left after supervisord's tries; the others go on, and it serves again once that is mended."""
     name, before = "expiry-sweeper", kept.pids()
     kept.sandbox.socket(name).unlink()
     kept.sandbox.socket(name).mkdir()
     os.kill(before[name], signal.SIGKILL)
     try:
-        wait_for("FATAL", lambda: "FATAL" in kept.workers.status(f"tlsmgr:{name}"), seconds=_SECONDS)
-        kept.await_log(f"{name} fails at each start, and is not started any more")
+        # Where a start takes longer than a second, each is a crash: then it is left after ten of them.
+        wait_for("end", lambda: _is_left(kept), seconds=3 * _SECONDS, evidence=kept.workers.logs)
     finally:
         kept.sandbox.socket(name).rmdir()
+        (kept.sandbox.run / f"{name}.crashes").unlink()
         kept.workers.control("start", f"tlsmgr:{name}")
         kept.workers.await_ready()

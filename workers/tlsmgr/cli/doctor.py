@@ -33,22 +33,30 @@ def add_verbs(verbs: Verbs) -> None:
     text = "Check the workers, the files, Postfix; say what is to be done. Exits with 0 only if all is well."
     doctor = add_verb(verbs, "doctor", text, _doctor)
     doctor.add_argument("--json", action="store_true", help="print one JSON object a line")
+    doctor.add_argument(
+        "-s",
+        "--supervisor",
+        type=Path,
+        metavar="FILE",
+        help="the supervisord.conf of the supervisord to ask (default: that of scripts/run, or the host's)",
+    )
     doctor.add_argument("-q", "--quiet", action="store_true", help="leave out what is well")
 
 
 def _doctor(options: argparse.Namespace) -> ExitCode:
     show = _print_json if options.json else _print_text
     is_well = True
-    for finding in _findings(options.config_directory):
+    for finding in _findings(options.config_directory, options.supervisor):
         is_well = is_well and finding.is_well
         if not (options.quiet and finding.is_well):
             show(finding)
     return ExitCode.OK if is_well else ExitCode.NOT_DONE
 
 
-def _findings(directory: Path) -> Iterator[Finding]:
+def _findings(directory: Path, supervisor: Path | None) -> Iterator[Finding]:
     # Its imports (diskcache) take longer than all else; only this verb needs them.
     from tlsmgr.doctor.examination import examine  # noqa: PLC0415
+    from tlsmgr.doctor.supervision import supervision_of  # noqa: PLC0415
     from tlsmgr.doctor.surroundings import Surroundings, postfix_of  # noqa: PLC0415
 
     try:
@@ -67,6 +75,7 @@ def _findings(directory: Path) -> Iterator[Finding]:
             stats=stats,
             silent=silent,
             now=time.time(),
+            supervision=supervision_of(directory, supervisor),
         )
     )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tlsmgr.doctor import file_checks, postfix_checks, worker_checks
+from tlsmgr.doctor import file_checks, postfix_checks, supervisor_checks, worker_checks
 from tlsmgr.doctor.findings import Finding, failed
 from tlsmgr.doctor.surroundings import Check, Surroundings
 from tlsmgr.errors import TlsmgrError
@@ -10,6 +10,7 @@ from tlsmgr.errors import TlsmgrError
 #: In the order of the report; the first line of each says what it holds.
 CHECKS: tuple[Check, ...] = (
     worker_checks.answering,
+    supervisor_checks.supervisord,
     worker_checks.versions,
     worker_checks.sealing,
     worker_checks.randomness,

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from tlsmgr.config.configuration import Configuration
 from tlsmgr.config.settings import Settings
 from tlsmgr.doctor.findings import Finding
+from tlsmgr.doctor.supervision import NOBODY_ASKED, Supervision
 from tlsmgr.errors import HostError
 from tlsmgr.hookup.postconf import Postconf
 
@@ -45,6 +46,7 @@ class Surroundings:
         silent: Of each worker that does not answer, why.
         now: The time of day in seconds since 1970.
         space: Looks for room on a disk.
+        supervision: What supervisord says.
     """
 
     settings: Settings
@@ -54,6 +56,7 @@ class Surroundings:
     silent: Mapping[str, str]
     now: float
     space: Callable[[Path], Space] = space_at
+    supervision: Supervision = NOBODY_ASKED
 
 
 Check: TypeAlias = Callable[[Surroundings], Iterable[Finding]]
