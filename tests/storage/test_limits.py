@@ -44,6 +44,47 @@ def test_entries_of_one_expiry_time_go_one_by_one(store: SessionStore) -> None:
     assert store.count() == 20
 
 
+def test_a_new_session_takes_the_place_of_one_that_went(store: SessionStore) -> None:
+    """A full store whose sessions expire in no order neither grows nor loses more than come in."""
+    chance = random.Random(1)  # noqa: S311 - times, not secrets
+    ends = [NOW + chance.uniform(0, 1000) for _ in range(2000)]
+    store.apply([put(name, expires_at=ends[name]) for name in range(2000)])
+    limits = StoreLimits(size=store.size())
+    for start in range(2000, 6000, 20):
+        store.apply(
+            [
+                put(name, expires_at=NOW + start + chance.uniform(0, 1000))
+                for name in range(start, start + 20)
+            ],
+            limits,
+        )
+    assert store.count() > 1900
+    assert store.size() <= limits.size * 1.01
+
+
+def test_a_session_that_is_saved_again_takes_nobodys_place(store: SessionStore) -> None:
+    """A client's cache has the same destinations again and again."""
+    limits = StoreLimits(entries=10)
+    store.apply([put(name) for name in range(10)], limits)
+    assert store.apply([put(3), put(3), put(4)], limits).evicted == []
+    assert store.apply([put(4), put(20)], limits).evicted == [b"0"]
+    assert store.apply([put(21), put(1, expires_at=NOW + 99)], limits).evicted == [b"1", b"2"]
+    assert store.find(b"1") is not None
+    assert store.count() == 10
+
+
+def test_large_sessions_go_a_few_at_a_time(store: SessionStore) -> None:
+    """They cost by the byte; a store of that many entries may be a little over meanwhile."""
+    limits = StoreLimits(entries=10_000)
+    store.apply(
+        [put(name, size=60_000) for name in range(10)] + [put(name, size=1) for name in range(10, 10_000)]
+    )
+    assert len(store.apply([put(name) for name in range(10_000, 10_020)], limits).evicted) < 5
+    while store.evict(limits, 25):
+        pass
+    assert store.count() == 10_000
+
+
 def test_without_limits_nothing_goes(store: SessionStore) -> None:
     """Zero is no limit."""
     assert store.apply([put(name) for name in range(100)], StoreLimits()).evicted == []
@@ -123,7 +164,7 @@ def test_making_room_uses_the_index(store: SessionStore) -> None:
     from tlsmgr.storage import limits  # noqa: PLC0415 - only here are its statements needed
 
     plan = store._database.connection.execute(  # noqa: SLF001 - the statement runs on the store's connection
-        "EXPLAIN QUERY PLAN " + limits._DELETE_NEAREST,  # noqa: SLF001 - likewise
+        "EXPLAIN QUERY PLAN " + limits._NEAREST,  # noqa: SLF001 - likewise
         (1,),
     ).fetchall()
     details = " ".join(row[3] for row in plan)

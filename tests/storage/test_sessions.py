@@ -130,10 +130,10 @@ def test_entries_with_one_expiry_time_are_all_removed(store: SessionStore) -> No
 
 def test_sweeping_uses_the_index(store: SessionStore) -> None:
     """A step costs the same at any size."""
-    from tlsmgr.storage import sessions  # noqa: PLC0415 - only here are its statements needed
+    from tlsmgr.storage import statements  # noqa: PLC0415 - only here are they needed
 
     plan = store._database.connection.execute(  # noqa: SLF001 - the statement is the store's
-        "EXPLAIN QUERY PLAN " + sessions._DELETE_EXPIRED,  # noqa: SLF001 - likewise
+        "EXPLAIN QUERY PLAN " + statements.DELETE_EXPIRED,
         (1, 1),
     ).fetchall()
     details = " ".join(row[3] for row in plan)

@@ -16,8 +16,8 @@ _log = logging.getLogger(__name__)
 # A row with a random id costs some 30 us inside a transaction; so many hold the event loop
 # for less than 2 ms.
 _CHANGES_PER_TRANSACTION = 32
-# Large sessions cost by the byte: 32 of 16 KB would hold it for 5 ms.
-_BYTES_PER_TRANSACTION = 65536
+# Large sessions cost by the byte: 32 of 16 KB would hold it for 5 ms. A larger one has its own.
+_BYTES_PER_TRANSACTION = 32768
 # What waits together for a store that another process has locked. Handshakes do not come near it.
 _BYTES_WAITING = 8 << 20
 _BUSY_PAUSE_SECONDS = 0.001
@@ -112,10 +112,12 @@ class CommitQueue:
     def _next_group(self) -> list[_Waiting]:
         group: list[_Waiting] = []
         size = 0
-        while self._waiting and len(group) < _CHANGES_PER_TRANSACTION and size < _BYTES_PER_TRANSACTION:
+        while self._waiting and len(group) < _CHANGES_PER_TRANSACTION:
+            size += _size(self._waiting[0].change)
+            if group and size > _BYTES_PER_TRANSACTION:
+                break
             group.append(self._waiting.popleft())
-            size += _size(group[-1].change)
-        self._bytes_waiting -= size
+        self._bytes_waiting -= sum(_size(each.change) for each in group)
         return group
 
     def _schedule_rest(self, pause: float) -> None:

@@ -8,11 +8,12 @@ from tlsmgr.storage.database import Database
 from tlsmgr.storage.entries import Change, Put
 
 # Index order, whatever the expiry time; a planted row without one goes first.
-_DELETE_NEAREST = """
-    DELETE FROM Cache WHERE rowid IN (
-        SELECT rowid FROM Cache INDEXED BY Cache_expire_time ORDER BY expire_time LIMIT ?)
-    RETURNING key, expire_time
+_NEAREST = """
+    SELECT rowid, key, expire_time, length(value) FROM Cache INDEXED BY Cache_expire_time
+    ORDER BY expire_time LIMIT ?
 """
+_DELETE = "DELETE FROM Cache WHERE rowid = ?"
+_COUNT_KNOWN = "SELECT count(*) FROM Cache WHERE raw = 1 AND key IN ({})"
 _COUNT = "SELECT value FROM Settings WHERE key = 'count'"  # kept by diskcache's triggers
 _PAGES, _FREE_PAGES = "PRAGMA page_count", "PRAGMA freelist_count"
 # A store may be over a limit by this part of it, for as long as it takes to get below again.
@@ -22,6 +23,9 @@ _ROWS_TOGETHER = 16
 # Where rows that expire together lie far apart, many must go to free one page. A transaction
 # stops here all the same, after some 3 ms; what is too much then is left to ``reduce``.
 _ROWS_AT_MOST = 256
+# What is removed is overwritten, too, which takes 3 us for each KiB. Where that can wait, so much
+# is removed at a time, but always one row.
+_BYTES_TOGETHER = 2**16
 
 # Pages are filled by half at least, in each of three trees; and what a row has beside its content.
 _PAGES_FOR_CONTENT, _ROW_OVERHEAD = 3, 150
@@ -29,8 +33,9 @@ _PAGES_FOR_CONTENT, _ROW_OVERHEAD = 3, 150
 _TRANSACTIONS_PER_LOOK = 64
 _NO_END = 1 << 62
 
-#: The columns key and expire_time, which somebody else may have filled with anything.
-Row: TypeAlias = tuple[object, object]
+#: The number of a row that went, and its columns key and expire_time, which somebody else may have
+#: filled with anything.
+Row: TypeAlias = tuple[int, object, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +86,7 @@ class Room:
 
     def __init__(self, database: Database) -> None:
         self._execute = database.connection.execute
+        self._execute_many = database.connection.executemany
         self._number = database.number
         self._page_size = self._number("PRAGMA page_size")
         self._limits = NO_LIMITS
@@ -106,6 +112,26 @@ class Room:
         self._spare_entries = limits.entries - self._number(_COUNT) if limits.entries else _NO_END
         self._spare_bytes = limits.size - self.measure(limits) if limits.size else _NO_END
 
+    def make_places(self, limits: StoreLimits, changes: Sequence[Change], size_before: int) -> list[Row]:
+        """Remove as many rows as these changes will add too many, and tell their numbers.
+
+        They are for the new rows: those then come to lie where the others were, and pages that are
+        full stay full. Rows that expire together lie far apart, and a page is free only when all
+        that is on it has gone.
+        """
+        puts = {change.cache_id: change for change in changes if isinstance(change, Put)}
+        if len(puts) != len(changes):
+            return []  # what the others remove may be enough
+        added = len(puts) - self._known(list(puts))
+        excess = self._number(_COUNT) + added - limits.entries if limits.entries else 0
+        if limits.size and size_before + sum(map(_content, changes)) > limits.size:
+            excess = max(excess, added)
+        return self._remove(min(excess, added), limits)
+
+    def _known(self, cache_ids: Sequence[bytes]) -> int:
+        ((known,),) = self._execute(_COUNT_KNOWN.format(",".join("?" * len(cache_ids))), cache_ids).fetchall()
+        return int(known)
+
     def measure(self, limits: StoreLimits) -> int:
         """Return the bytes in use, to be handed to ``restore``; 0 where no limit asks for them."""
         if not limits.size:
@@ -126,11 +152,11 @@ class Room:
         """
         size, at_most = self.measure(limits), max(added + added // 8 + 1, _ROWS_TOGETHER)
         excess = self._excess(limits, size)
-        rows = self._remove(min(excess, at_most)) if excess >= _patience(limits) else []
+        rows = self._remove(min(excess, at_most), limits) if excess >= _patience(limits) else []
         # Large sessions in the place of small ones take more rows than they are.
         bearable = max(size_before, int(limits.size * (1 + _LEEWAY)))
         while size > bearable and len(rows) < _ROWS_AT_MOST and (size := self.measure(limits)) > bearable:
-            more = self._remove(min(self._excess(limits, size), at_most))
+            more = self._remove(min(self._excess(limits, size), at_most), limits)
             if not more:
                 break
             rows += more
@@ -143,7 +169,7 @@ class Room:
     def reduce(self, limits: StoreLimits, at_most: int) -> list[Row]:
         """Remove up to ``at_most`` rows if the store is over a limit."""
         excess = self._excess(limits, self.measure(limits))
-        return self._remove(min(excess, at_most)) if excess > 0 else []
+        return self._remove(min(excess, at_most), limits)
 
     def _excess(self, limits: StoreLimits, size: int) -> int:
         """Return about how many rows there are too many, of those that take ``size`` bytes."""
@@ -155,8 +181,20 @@ class Room:
         # A page is free only when all its rows have gone; so never fewer than one.
         return max(excess, 1, over * count // size) if over > 0 else excess
 
-    def _remove(self, count: int) -> list[Row]:
-        return self._execute(_DELETE_NEAREST, (count,)).fetchall()
+    def _remove(self, count: int, limits: StoreLimits) -> list[Row]:
+        """Remove up to ``count`` rows; fewer large ones, as far as a store may be over its limits."""
+        if count <= 0:
+            return []
+        at_least = max(1, count - int(limits.entries * _LEEWAY / 2)) if limits.entries else 1
+        rows: list[Row] = []
+        size = 0
+        for number, key, expires_at, length in self._execute(_NEAREST, (count,)).fetchall():
+            size += length or 0
+            if size > _BYTES_TOGETHER and len(rows) >= at_least:
+                break
+            rows.append((number, key, expires_at))
+        self._execute_many(_DELETE, [(number,) for number, _, _ in rows])
+        return rows
 
 
 def _content(change: Change) -> int:

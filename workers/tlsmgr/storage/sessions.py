@@ -6,11 +6,12 @@ Times are seconds since the epoch, and always arguments.
 """
 
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import chain, groupby, repeat
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tlsmgr.storage import statements
 from tlsmgr.storage.database import Database
 from tlsmgr.storage.entries import Change, Put, Remove, StoredSession, is_fresh
 from tlsmgr.storage.failures import FAULTS, DamageError
@@ -40,40 +41,6 @@ BACKLOG_TO_MOVE = 64
 #: Rows that one step of a sweep removes, in about 0.5 ms at a million entries: more would make
 #: another process's writer wait for longer (with diskcache's own expire(), p99 20 ms).
 SWEEP_STEP = 25
-
-# raw = 1 is a key of plain bytes, mode = 1 a value of plain bytes (diskcache's MODE_RAW), and
-# size counts the bytes outside the row. All columns are set, whatever a row had before.
-_UPSERT = """
-    INSERT INTO Cache (key, raw, store_time, expire_time, access_time, access_count, tag,
-                       size, mode, filename, value)
-    VALUES (?1, 1, ?2, ?3, ?2, 0, NULL, 0, 1, NULL, ?4)
-    ON CONFLICT (key, raw) DO UPDATE SET
-        store_time = ?2, expire_time = ?3, access_time = ?2, access_count = 0, tag = NULL,
-        size = 0, mode = 1, filename = NULL, value = ?4
-"""
-_SELECT = "SELECT mode, filename, value, store_time, expire_time FROM Cache WHERE key = ? AND raw = 1"
-_DELETE = "DELETE FROM Cache WHERE key = ? AND raw = 1"
-_DELETE_EXPIRED = """
-    DELETE FROM Cache WHERE rowid IN (
-        SELECT rowid FROM Cache INDEXED BY Cache_expire_time
-        WHERE expire_time <= ? ORDER BY expire_time LIMIT ?)
-    RETURNING key
-"""
-_PAGE = """
-    SELECT rowid, key, substr(value, 1, ?3) FROM Cache
-    WHERE rowid > ?1 AND raw = 1 AND typeof(key) = 'blob' AND typeof(value) = 'blob'
-    ORDER BY rowid LIMIT ?2
-"""
-_COUNT_EXPIRED = "SELECT count(*) FROM Cache INDEXED BY Cache_expire_time WHERE expire_time <= ?"
-_COUNT = "SELECT value FROM Settings WHERE key = 'count'"  # kept by diskcache's triggers
-_OLDEST = """
-    SELECT coalesce((SELECT CAST(store_time AS INTEGER) FROM Cache INDEXED BY Cache_expire_time
-                     ORDER BY expire_time LIMIT 1), 0)
-"""
-_SIZE = """
-    SELECT (page_count - freelist_count) * page_size
-    FROM pragma_page_count, pragma_freelist_count, pragma_page_size
-"""
 
 
 class SessionStore:
@@ -161,7 +128,7 @@ class SessionStore:
             StoreDamagedError: there is a row that this class would not have written.
         """
         try:
-            rows = self._execute(_SELECT, (cache_id,)).fetchall()
+            rows = self._execute(statements.SELECT, (cache_id,)).fetchall()
             return self._accepted(*rows[0]) if rows else None
         except FAULTS as cause:
             raise self._database.failure("look up a session", cause) from cause
@@ -188,9 +155,10 @@ class SessionStore:
         with self._database.transaction("save sessions"):
             has_room = self._room.has_plenty(limits, changes)
             size_before = 0 if has_room else self._room.measure(limits)
+            rows = [] if has_room else self._room.make_places(limits, changes, size_before)
             for _, run in groupby(changes, type):
-                done += self._apply_run(list(run))
-            rows = [] if has_room else self._room.restore(limits, len(changes), size_before)
+                done += self._apply_run(list(run), [number for number, _, _ in rows])
+            rows += [] if has_room else self._room.restore(limits, len(changes), size_before)
         return Applied(
             done=done,
             evicted=_cache_ids(rows),
@@ -213,13 +181,17 @@ class SessionStore:
             rows = self._room.reduce(limits, at_most)
         return _cache_ids(rows)
 
-    def _apply_run(self, run: Sequence[Change]) -> list[bool]:
+    def _apply_run(self, run: Sequence[Change], places: Sequence[int]) -> list[bool]:
         # All of one kind: saved at once, but removed one by one, since each has its own answer.
-        rows = [(c.cache_id, c.stored_at, c.expires_at, c.session) for c in run if isinstance(c, Put)]
+        rows = [
+            (change.cache_id, change.stored_at, change.expires_at, change.session, place)
+            for change, place in zip(run, chain(places, repeat(None)), strict=False)
+            if isinstance(change, Put)
+        ]
         if rows:
-            self._database.connection.executemany(_UPSERT, rows)
+            self._database.connection.executemany(statements.UPSERT, rows)
             return [True] * len(rows)
-        return [self._execute(_DELETE, (change.cache_id,)).rowcount > 0 for change in run]
+        return [self._execute(statements.DELETE, (change.cache_id,)).rowcount > 0 for change in run]
 
     def remove_expired(self, now: float, limit: int = SWEEP_STEP) -> list[bytes]:
         """Remove up to ``limit`` entries that expired at ``now`` or before, the oldest first.
@@ -228,7 +200,7 @@ class SessionStore:
             The cache ids of what was removed; fewer than ``limit`` when no more are left.
         """
         with self._database.transaction("remove expired sessions"):
-            removed = self._execute(_DELETE_EXPIRED, (now, limit)).fetchall()
+            removed = self._execute(statements.DELETE_EXPIRED, (now, limit)).fetchall()
         return [cache_id for (cache_id,) in removed]
 
     def page(self, after: int, at_most: int, head_size: int) -> list[tuple[int, bytes, bytes]]:
@@ -240,7 +212,7 @@ class SessionStore:
             head_size: a session that is shorter is returned whole.
         """
         try:
-            return self._execute(_PAGE, (after, at_most, head_size)).fetchall()
+            return self._execute(statements.PAGE, (after, at_most, head_size)).fetchall()
         except FAULTS as cause:
             raise self._database.failure("go through the sessions", cause) from cause
 
@@ -285,26 +257,26 @@ class SessionStore:
 
     def count(self) -> int:
         """Return the number of entries, expired ones included; costs the same at any size."""
-        return self._database.number(_COUNT)
+        return self._database.number(statements.COUNT)
 
     def size(self) -> int:
         """Return the bytes that the database uses on disk, less its log and its free pages."""
-        return self._database.number(_SIZE)
+        return self._database.number(statements.SIZE)
 
     def oldest(self) -> int:
         """Return when the entry that expires first was stored, in whole seconds; 0 without entries."""
-        return self._database.number(_OLDEST)
+        return self._database.number(statements.OLDEST)
 
     def expired_count(self, now: float) -> int:
         """Return the number of expired entries; reads the index of each, so not for a request."""
-        return self._database.number(_COUNT_EXPIRED, now)
+        return self._database.number(statements.COUNT_EXPIRED, now)
 
 
 def _expired(rows: Sequence[Row], changes: Sequence[Change]) -> int:
     now = max((change.stored_at for change in changes if isinstance(change, Put)), default=0.0)
-    return sum(isinstance(expires_at, float) and expires_at <= now for _, expires_at in rows)
+    return sum(isinstance(expires_at, float) and expires_at <= now for _, _, expires_at in rows)
 
 
 def _cache_ids(rows: Sequence[Row]) -> list[bytes]:
     # Nobody asks for a planted row by a key that is no bytes.
-    return [key for key, _ in rows if isinstance(key, bytes)]
+    return [key for _, key, _ in rows if isinstance(key, bytes)]
