@@ -1,5 +1,7 @@
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -56,6 +58,18 @@ def test_a_crowd_is_committed_in_several_transactions(tmp_path: Path) -> None:
         assert await asyncio.gather(*replies) == [OK] * 500
         assert len(store.transactions) > 1
         assert store.count() == 500
+
+    _with_queue(tmp_path, work)
+
+
+def test_a_slow_store_is_given_fewer_changes_at_a_time(tmp_path: Path) -> None:
+    """The loop is to have its turn as soon as with a fast one; not so few that nothing is gained."""
+
+    async def work(queue: CommitQueue, store: TroubledStore) -> None:
+        store.after_commit = partial(time.sleep, 0.002)
+        replies = [queue.submit(_put(cache_id=each.to_bytes(2, "big"))) for each in range(80)]
+        assert await asyncio.gather(*replies) == [OK] * 80
+        assert store.transactions == [32, 16, 8, 4, 4, 4, 4, 4, 4]
 
     _with_queue(tmp_path, work)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,9 +14,10 @@ from tlsmgr.storage.sessions import Change, Put
 
 _log = logging.getLogger(__name__)
 
-# A row with a random id costs some 30 us inside a transaction; so many hold the event loop
-# for less than 2 ms.
-_CHANGES_PER_TRANSACTION = 32
+# A row with a random id costs some 30 us inside a transaction, and twice as much in a large store
+# that is full. As many share one as take less than 2 ms, by how long the last ones took.
+_CHANGES_PER_TRANSACTION, _FEWEST_CHANGES = 32, 4
+_LONG_SECONDS, _SHORT_SECONDS = 0.0016, 0.0008
 # Large sessions cost by the byte: 32 of 16 KB would hold it for 5 ms. A larger one has its own.
 _BYTES_PER_TRANSACTION = 32768
 # What waits together for a store that another process has locked. Handshakes do not come near it.
@@ -59,6 +61,7 @@ class CommitQueue:
         self._on_failure = on_failure
         self._after_replies = after_replies
         self._loop = asyncio.get_running_loop()
+        self._changes_at_most = _CHANGES_PER_TRANSACTION
         self._waiting: deque[_Waiting] = deque()
         self._bytes_waiting = 0
         self._is_scheduled = False
@@ -95,8 +98,10 @@ class CommitQueue:
         group = self._next_group()
         pause = 0.0
         outcomes: Sequence[bool] = [False] * len(group)
+        began = time.perf_counter()  # the loop's own clock may count in milliseconds
         try:
             outcomes = self._apply([each.change for each in group])
+            self._learn(len(group), time.perf_counter() - began)
         except StoreBusyError as error:
             group = self._put_back(group, error)
             outcomes = [False] * len(group)
@@ -112,13 +117,19 @@ class CommitQueue:
     def _next_group(self) -> list[_Waiting]:
         group: list[_Waiting] = []
         size = 0
-        while self._waiting and len(group) < _CHANGES_PER_TRANSACTION:
+        while self._waiting and len(group) < self._changes_at_most:
             size += _size(self._waiting[0].change)
             if group and size > _BYTES_PER_TRANSACTION:
                 break
             group.append(self._waiting.popleft())
         self._bytes_waiting -= sum(_size(each.change) for each in group)
         return group
+
+    def _learn(self, changes: int, seconds: float) -> None:
+        if seconds > _LONG_SECONDS:
+            self._changes_at_most = max(_FEWEST_CHANGES, changes // 2)
+        elif seconds < _SHORT_SECONDS and changes >= self._changes_at_most:
+            self._changes_at_most = min(_CHANGES_PER_TRANSACTION, changes * 2)
 
     def _schedule_rest(self, pause: float) -> None:
         if self._waiting:

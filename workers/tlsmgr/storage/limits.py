@@ -1,6 +1,6 @@
 """What a store may hold at most, and what goes when it holds more: the entries nearest to expiry."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -13,7 +13,7 @@ _NEAREST = """
     ORDER BY expire_time LIMIT ?
 """
 _DELETE = "DELETE FROM Cache WHERE rowid = ?"
-_COUNT_KNOWN = "SELECT count(*) FROM Cache WHERE raw = 1 AND key IN ({})"
+_KNOWN = "SELECT key FROM Cache WHERE raw = 1 AND key IN ({})"
 _COUNT = "SELECT value FROM Settings WHERE key = 'count'"  # kept by diskcache's triggers
 _PAGES, _FREE_PAGES = "PRAGMA page_count", "PRAGMA freelist_count"
 # A store may be over a limit by this part of it, for as long as it takes to get below again.
@@ -21,11 +21,13 @@ _LEEWAY = 0.01
 # Rows that lie together are cheaper removed together: 13 us each, a single one 50.
 _ROWS_TOGETHER = 16
 # Where rows that expire together lie far apart, many must go to free one page. A transaction
-# stops here all the same, after some 3 ms; what is too much then is left to ``reduce``.
-_ROWS_AT_MOST = 256
+# stops here all the same, after some 3 ms; what is too much then is left to ``reduce``. In a store
+# whose pages are not all in SQLite's cache a row costs more.
+_ROWS_AT_MOST, _ROWS_AT_MOST_IF_LARGE, _LARGE = 256, 64, 2**25
 # What is removed is overwritten, too, which takes 3 us for each KiB. Where that can wait, so much
 # is removed at a time, but always one row.
 _BYTES_TOGETHER = 2**16
+_PLACES_KEPT = 256
 
 # Pages are filled by half at least, in each of three trees; and what a row has beside its content.
 _PAGES_FOR_CONTENT, _ROW_OVERHEAD = 3, 150
@@ -90,6 +92,8 @@ class Room:
         self._number = database.number
         self._page_size = self._number("PRAGMA page_size")
         self._limits = NO_LIMITS
+        # Of what was removed; some may be taken again, as after a transaction that failed.
+        self._places: list[int] = []
         self._spare_entries = self._spare_bytes = self._until_look = 0
 
     def has_plenty(self, limits: StoreLimits, changes: Sequence[Change]) -> bool:
@@ -112,25 +116,35 @@ class Room:
         self._spare_entries = limits.entries - self._number(_COUNT) if limits.entries else _NO_END
         self._spare_bytes = limits.size - self.measure(limits) if limits.size else _NO_END
 
-    def make_places(self, limits: StoreLimits, changes: Sequence[Change], size_before: int) -> list[Row]:
-        """Remove as many rows as these changes will add too many, and tell their numbers.
+    def make_places(
+        self, limits: StoreLimits, changes: Sequence[Change], size_before: int
+    ) -> tuple[list[Row], Mapping[bytes, int]]:
+        """Remove as many rows as these changes will add too many, and tell which places are free for whom.
 
-        They are for the new rows: those then come to lie where the others were, and pages that are
-        full stay full. Rows that expire together lie far apart, and a page is free only when all
-        that is on it has gone.
+        A new row that has the number of one that went comes to lie where that was, so that pages that
+        are full stay full. Rows that expire together lie far apart, and a page is free only when
+        all that is on it has gone.
         """
-        puts = {change.cache_id: change for change in changes if isinstance(change, Put)}
+        puts = [change.cache_id for change in changes if isinstance(change, Put)]
         if len(puts) != len(changes):
-            return []  # what the others remove may be enough
-        added = len(puts) - self._known(list(puts))
-        excess = self._number(_COUNT) + added - limits.entries if limits.entries else 0
-        if limits.size and size_before + sum(map(_content, changes)) > limits.size:
-            excess = max(excess, added)
-        return self._remove(min(excess, added), limits)
+            return [], {}  # what the others remove may be enough
+        new = set(puts) - self._known(puts)
+        fits = not limits.size or size_before + sum(map(_content, changes)) <= limits.size
+        rows = self._remove(self._too_many(limits, len(new), fits=fits), limits)
+        return rows, {cache_id: self._places.pop() for cache_id in list(new)[: len(self._places)]}
 
-    def _known(self, cache_ids: Sequence[bytes]) -> int:
-        ((known,),) = self._execute(_COUNT_KNOWN.format(",".join("?" * len(cache_ids))), cache_ids).fetchall()
-        return int(known)
+    def _too_many(self, limits: StoreLimits, added: int, *, fits: bool) -> int:
+        excess = self._number(_COUNT) + added - limits.entries if limits.entries else 0
+        if excess < _patience(limits):
+            excess = 0
+        missing = 0 if fits else added - len(self._places)
+        if missing > 0:
+            excess = max(excess, missing, _ROWS_TOGETHER)
+        return min(excess, _at_most(added))
+
+    def _known(self, cache_ids: Sequence[bytes]) -> set[object]:
+        query = _KNOWN.format(",".join("?" * len(cache_ids)))
+        return {cache_id for (cache_id,) in self._execute(query, cache_ids).fetchall()}
 
     def measure(self, limits: StoreLimits) -> int:
         """Return the bytes in use, to be handed to ``restore``; 0 where no limit asks for them."""
@@ -150,12 +164,13 @@ class Room:
             added: how many entries the transaction has saved so far.
             size_before: what ``measure`` said when the transaction began.
         """
-        size, at_most = self.measure(limits), max(added + added // 8 + 1, _ROWS_TOGETHER)
+        size, at_most = self.measure(limits), _at_most(added)
         excess = self._excess(limits, size)
         rows = self._remove(min(excess, at_most), limits) if excess >= _patience(limits) else []
         # Large sessions in the place of small ones take more rows than they are.
         bearable = max(size_before, int(limits.size * (1 + _LEEWAY)))
-        while size > bearable and len(rows) < _ROWS_AT_MOST and (size := self.measure(limits)) > bearable:
+        rows_at_most = _ROWS_AT_MOST if size < _LARGE else _ROWS_AT_MOST_IF_LARGE
+        while size > bearable and len(rows) < rows_at_most and (size := self.measure(limits)) > bearable:
             more = self._remove(min(self._excess(limits, size), at_most), limits)
             if not more:
                 break
@@ -174,6 +189,8 @@ class Room:
     def _excess(self, limits: StoreLimits, size: int) -> int:
         """Return about how many rows there are too many, of those that take ``size`` bytes."""
         over = size - limits.size if limits.size else 0
+        if over <= int(limits.size * _LEEWAY / 2):
+            over = 0  # a page more or less: indexes grow and shrink, and a page is freed late
         if not limits.entries and over <= 0:
             return 0
         count = self._number(_COUNT)
@@ -194,6 +211,8 @@ class Room:
                 break
             rows.append((number, key, expires_at))
         self._execute_many(_DELETE, [(number,) for number, _, _ in rows])
+        self._places += [number for number, _, _ in rows]
+        del self._places[:-_PLACES_KEPT]
         return rows
 
 
@@ -201,6 +220,11 @@ def _content(change: Change) -> int:
     if not isinstance(change, Put):
         return 0
     return len(change.session) + 2 * len(change.cache_id) + _ROW_OVERHEAD
+
+
+def _at_most(added: int) -> int:
+    """Return how many rows may go at a time for those that were added: a few more."""
+    return max(added + added // 8 + 1, _ROWS_TOGETHER)
 
 
 def _patience(limits: StoreLimits) -> int:

@@ -5,8 +5,8 @@ snapshot and waits for no writer, and a change that finds the store locked says 
 Times are seconds since the epoch, and always arguments.
 """
 
-from collections.abc import Sequence
-from itertools import chain, groupby, repeat
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -155,9 +155,9 @@ class SessionStore:
         with self._database.transaction("save sessions"):
             has_room = self._room.has_plenty(limits, changes)
             size_before = 0 if has_room else self._room.measure(limits)
-            rows = [] if has_room else self._room.make_places(limits, changes, size_before)
+            rows, places = ([], {}) if has_room else self._room.make_places(limits, changes, size_before)
             for _, run in groupby(changes, type):
-                done += self._apply_run(list(run), [number for number, _, _ in rows])
+                done += self._apply_run(list(run), places)
             rows += [] if has_room else self._room.restore(limits, len(changes), size_before)
         return Applied(
             done=done,
@@ -181,12 +181,12 @@ class SessionStore:
             rows = self._room.reduce(limits, at_most)
         return _cache_ids(rows)
 
-    def _apply_run(self, run: Sequence[Change], places: Sequence[int]) -> list[bool]:
+    def _apply_run(self, run: Sequence[Change], places: Mapping[bytes, int]) -> list[bool]:
         # All of one kind: saved at once, but removed one by one, since each has its own answer.
         rows = [
-            (change.cache_id, change.stored_at, change.expires_at, change.session, place)
-            for change, place in zip(run, chain(places, repeat(None)), strict=False)
-            if isinstance(change, Put)
+            (c.cache_id, c.stored_at, c.expires_at, c.session, places.get(c.cache_id))
+            for c in run
+            if isinstance(c, Put)
         ]
         if rows:
             self._database.connection.executemany(statements.UPSERT, rows)

@@ -2,11 +2,12 @@
 
 # raw = 1 is a key of plain bytes, mode = 1 a value of plain bytes (diskcache's MODE_RAW), and
 # size counts the bytes outside the row. All columns are set, whatever a row had before. A new row has
-# the number that it is given, or with NULL the next one.
+# the number that it is given, unless that one is taken, or with NULL the next one.
 UPSERT = """
     INSERT INTO Cache (rowid, key, raw, store_time, expire_time, access_time, access_count, tag,
                        size, mode, filename, value)
-    VALUES (?5, ?1, 1, ?2, ?3, ?2, 0, NULL, 0, 1, NULL, ?4)
+    VALUES (CASE WHEN EXISTS (SELECT 1 FROM Cache WHERE rowid = ?5) THEN NULL ELSE ?5 END,
+            ?1, 1, ?2, ?3, ?2, 0, NULL, 0, 1, NULL, ?4)
     ON CONFLICT (key, raw) DO UPDATE SET
         store_time = ?2, expire_time = ?3, access_time = ?2, access_count = 0, tag = NULL,
         size = 0, mode = 1, filename = NULL, value = ?4
