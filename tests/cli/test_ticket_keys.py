@@ -68,7 +68,26 @@ def test_explain_follows_a_key_through_its_life(sandbox: Sandbox) -> None:
     assert (code, text[:20]) == (ExitCode.NOT_DONE, "no: it was revoked a")
     code, text = _explained(sandbox, bytes(16))
     assert code == ExitCode.NOT_DONE
-    assert "has not had a key of this name" in text
+    assert "knows of no key of this name" in text
+
+
+def test_explain_knows_keys_of_before_a_restart(sandbox: Sandbox) -> None:
+    """Why they left; and that those in use were lost when both workers ended that can open them."""
+    workers = [sandbox.start(name) for name in ("prng-server", "cache-server")]
+    first = _key(sandbox)[:16]
+    sandbox.command("revoke")
+    second = _key(sandbox)[:16]
+    for worker in workers:
+        worker.kill()
+
+    for name in ("prng-server", "cache-server"):
+        sandbox.start(name)
+
+    assert _explained(sandbox, first)[1].startswith("no: it was revoked at")
+    code, text = _explained(sandbox, second)
+    assert code == ExitCode.NOT_DONE
+    assert text.startswith("no: it was lost by")
+    assert "tlsmgr_sealing_key_file" in text
 
 
 def test_without_tickets(sandbox: Sandbox) -> None:

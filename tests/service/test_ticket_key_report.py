@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tlsmgr.service.ticket_key_report import Departure, FormerKeys, describe_keys, explain_key
+from tlsmgr.service.former_keys import Departure, FormerKeys
+from tlsmgr.service.ticket_key_report import describe_keys, explain_key
 from tlsmgr.tickets import KEY_MATERIAL_SIZE, TicketKey, TicketKeyRing
 
 _TIMEOUT = 1000

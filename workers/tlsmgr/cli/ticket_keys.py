@@ -119,9 +119,11 @@ _REASONS = {
     "replaced": "newer keys took its place at {left_at}: there are two at a time, and the older one goes."
     " Was smtpd_tls_session_cache_timeout lowered, or were the keys rotated by hand?",
     "revoked": "it was revoked at {left_at} (tlsmgr revoke).",
+    "lost": "it was lost by {left_at}: cache-server and prng-server were stopped at the same time, as by a"
+    " reboot, and with them went what it was sealed with. To keep keys over that, set"
+    " tlsmgr_sealing_key_file; for an upgrade, use scripts/rolling-restart.",
     "disabled": "there are no tickets: smtpd_tls_session_cache_timeout is 0.",
-    "unknown": "this cache server has not had a key of this name since it was started. Either the ticket is"
-    " older than both keys; or it is of another host, or of Postfix's own tlsmgr; or the keys were lost"
-    " when all workers were stopped at once without tlsmgr_sealing_key_file; or the name is mistyped"
-    " (tlsmgr keys lists those that there are).",
+    "unknown": "this cache server knows of no key of this name, now or among the last ones. Either the"
+    " ticket is older than those; or it is of another host, or of Postfix's own tlsmgr; or the name is"
+    " mistyped (tlsmgr keys lists those that there are).",
 }

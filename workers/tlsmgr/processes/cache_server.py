@@ -27,6 +27,7 @@ from tlsmgr.sealing.key_exchange import METHOD
 from tlsmgr.sealing.ticket_key_file import TicketKeyFile
 from tlsmgr.service.answers import Answers
 from tlsmgr.service.entropy_digest import EntropyDigest
+from tlsmgr.service.former_keys import FormerKeys
 from tlsmgr.service.revocation import revoke
 from tlsmgr.service.seeds import SeedReserve
 from tlsmgr.service.session_cache import SessionCache
@@ -41,6 +42,7 @@ _SOCKET_MODE = 0o600
 # For the store of a worker that enters a jail: afterwards it may not be within reach.
 _OPEN_WAIT_SECONDS = 2.0
 _TICKET_KEY_FILE = "tlsmgr_ticket_keys"
+_FORMER_KEY_FILE = "tlsmgr_former_ticket_keys"
 
 
 class CacheServer:
@@ -80,6 +82,7 @@ class CacheServer:
             TicketKeyFile(settings.data_directory / _TICKET_KEY_FILE),
             self._custody.sealer,
             durable=self._custody.outlives_reboot,
+            former=FormerKeys(settings.data_directory / _FORMER_KEY_FILE),
         )
         self._at_end.callback(self._ticket_keys.close)
         self._at_end.push_async_callback(self._close_caches)

@@ -2,23 +2,17 @@
 
 import errno
 import logging
-import os
-import stat
-from contextlib import suppress
 from pathlib import Path
 
 from tlsmgr.errors import HostError
 from tlsmgr.sealing.sealer import OtherKeyError, Sealer, TamperedError, bound
+from tlsmgr.storage.small_file import SmallFile
 from tlsmgr.tickets import TicketKeyRing
 
 _log = logging.getLogger(__name__)
 
 _PLACE = bound(b"ticket keys")
 _SIZE_MAX = 1024
-_CLOSED = -1
-_NEW_SUFFIX = ".new"
-_READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
-_WRITE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class TicketKeyFileError(HostError):
@@ -39,7 +33,7 @@ class TicketKeyFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._directory = _CLOSED
+        self._file = SmallFile(path, size_max=_SIZE_MAX)
         self._unopened = b""
 
     def __repr__(self) -> str:
@@ -51,17 +45,14 @@ class TicketKeyFile:
         Raises:
             TicketKeyFileError: it cannot be opened.
         """
-        self.close()
         try:
-            self._directory = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            self._file.open()
         except OSError as error:
             raise self._error("open the directory of", error) from error
 
     def close(self) -> None:
         """Give back the directory; the file stays."""
-        if self._directory != _CLOSED:
-            os.close(self._directory)
-            self._directory = _CLOSED
+        self._file.close()
 
     def load(self, sealer: Sealer) -> TicketKeyRing:
         """Return the keys in the file; none when there is no file, or when it cannot be opened.
@@ -74,7 +65,7 @@ class TicketKeyFile:
             TamperedError: it was changed on disk, or is another one.
         """
         try:
-            sealed = self._read()
+            sealed = self._file.read()
         except FileNotFoundError:
             return TicketKeyRing()
         except OSError as error:
@@ -119,7 +110,7 @@ class TicketKeyFile:
             TicketKeyFileError: the system cannot remove it.
         """
         try:
-            self._remove(self._path.name)
+            self._file.remove()
         except OSError as error:
             raise self._error("remove", error) from error
 
@@ -139,40 +130,9 @@ class TicketKeyFile:
         """
         sealed = sealer.seal(ring.pack(), bound_to=_PLACE)
         try:
-            self._write(sealed, durable=durable)
+            self._file.replace(sealed, durable=durable)
         except OSError as error:
             raise self._error("write", error) from error
-
-    def _read(self) -> bytes:
-        descriptor = os.open(self._path.name, _READ_FLAGS, dir_fd=self._directory)
-        try:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
-                raise PermissionError(errno.EPERM, "not a regular file of this user")
-            return os.read(descriptor, _SIZE_MAX)
-        finally:
-            os.close(descriptor)
-
-    def _write(self, sealed: bytes, *, durable: bool) -> None:
-        name = self._path.name
-        temporary = name + _NEW_SUFFIX
-        self._remove(temporary)  # what a killed one left
-        descriptor = os.open(temporary, _WRITE_FLAGS, 0o600, dir_fd=self._directory)
-        try:
-            os.fchmod(descriptor, 0o600)
-            if os.write(descriptor, sealed) != len(sealed):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            if durable:
-                os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        os.rename(temporary, name, src_dir_fd=self._directory, dst_dir_fd=self._directory)
-        if durable:
-            os.fsync(self._directory)
-
-    def _remove(self, name: str) -> None:
-        with suppress(FileNotFoundError):
-            os.unlink(name, dir_fd=self._directory)
 
     def _error(self, doing: str, error: OSError) -> TicketKeyFileError:
         advice = {

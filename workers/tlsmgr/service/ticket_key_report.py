@@ -1,14 +1,10 @@
 """What there is to know of ticket keys without their secrets: which there are, which there were, and why."""
 
-from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
+from tlsmgr.service.former_keys import FormerKeys
 from tlsmgr.tickets import TicketKey, TicketKeyRing
-
-# A year of them at the usual two a day would be more; tickets live for half a day.
-_FORMER_KEYS_KEPT = 64
 
 
 class KeyState(StrEnum):
@@ -17,40 +13,6 @@ class KeyState(StrEnum):
     CURRENT = "current"  #: new tickets are encrypted with it
     PREVIOUS = "previous"  #: tickets that were encrypted with it are decrypted
     OVER = "over"  #: its time is over, or it was made for a longer timeout: it is not given out
-
-
-class Departure(StrEnum):
-    """Why a key that was there is not any more."""
-
-    REPLACED = "replaced"  #: newer keys took its place
-    REVOKED = "revoked"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FormerKey:
-    """A key that is gone: when it left (seconds since 1970), and why."""
-
-    name: bytes
-    left_at: int
-    why: Departure
-
-
-class FormerKeys:
-    """The names of the keys that left since the process began, the last ones first."""
-
-    def __init__(self) -> None:
-        self._keys: deque[FormerKey] = deque(maxlen=_FORMER_KEYS_KEPT)
-
-    def note(self, before: TicketKeyRing, after: TicketKeyRing, why: Departure, now: int) -> None:
-        """Take down which keys are in ``before`` and not in ``after``."""
-        kept = {key.name for key in (after.current, after.previous) if key is not None}
-        for key in (before.previous, before.current):
-            if key is not None and key.name not in kept:
-                self._keys.appendleft(FormerKey(name=key.name, left_at=now, why=why))
-
-    def find(self, name: bytes) -> FormerKey | None:
-        """Return what is known of a key that left."""
-        return next((key for key in self._keys if key.name == name), None)
 
 
 def describe_keys(ring: TicketKeyRing, *, now: int, timeout: int) -> list[Mapping[str, object]]:

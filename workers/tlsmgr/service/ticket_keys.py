@@ -16,7 +16,8 @@ from tlsmgr.service.farm_keys import (
     describe_farm_keys,
     explain_farm_key,
 )
-from tlsmgr.service.ticket_key_report import Departure, FormerKeys, describe_keys, explain_key
+from tlsmgr.service.former_keys import Departure, FormerKeys
+from tlsmgr.service.ticket_key_report import describe_keys, explain_key
 from tlsmgr.tickets import TicketKey, TicketKeyRing, revocation_delay
 
 _log = logging.getLogger(__name__)
@@ -73,6 +74,7 @@ class TicketKeys:
         file: Where the keys are saved, and were by the process before this one.
         sealer: Seals them.
         durable: Whether they are to survive the machine's death as well.
+        former: The names of keys that are gone.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class TicketKeys:
         sealer: Sealer,
         *,
         durable: bool,
+        former: FormerKeys | None = None,
     ) -> None:
         self.timeout = 0
         self.lease = 0
@@ -92,9 +95,10 @@ class TicketKeys:
         self._file = file
         self._sealer = sealer
         self._durable = durable
-        self._former = FormerKeys()
+        self._former = former or FormerKeys()
         self.figures = TicketFigures()
         self._ring = self._load()
+        self._former.restore(self._ring, int(clock()))
 
     def answer(self, request: TicketKeyRequest) -> TicketKeyReply:
         """Return the key asked for, or NOT_DONE when there is none (any more)."""
@@ -174,8 +178,9 @@ class TicketKeys:
         return explain_key(name, self._ring, self._former, now=now, timeout=self.timeout)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the files."""
         self._file.close()
+        self._former.close()
 
     def _keep(self, ring: TicketKeyRing, why: Departure = Departure.REPLACED) -> str:
         """Use this ring; return why it could not be saved, empty if it was, or was before."""
