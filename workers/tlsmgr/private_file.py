@@ -14,7 +14,9 @@ _OWNER_ONLY: Final = stat.S_IRUSR | stat.S_IWUSR
 _OPEN_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
 
-def read_private_file(path: Path, *, parameter: str, owners: Collection[int], size_max: int) -> bytes:
+def read_private_file(
+    path: Path, *, parameter: str, owners: Collection[int], size_max: int, dir_fd: int | None = None
+) -> bytes:
     """Return the first ``size_max`` bytes of a file. Call this before root's rights are given up.
 
     Args:
@@ -22,13 +24,14 @@ def read_private_file(path: Path, *, parameter: str, owners: Collection[int], si
         parameter: its name, for the message.
         owners: the user ids that may own the file: root's and ``$mail_owner``'s.
         size_max: what a good file is shorter than.
+        dir_fd: its directory, if that is held open; else it is found by the path.
 
     Raises:
         ConfigurationError: there is no such file, others than its owner may use it, or somebody
             else owns it. The message does not quote what it holds.
     """
     try:
-        descriptor = os.open(path, _OPEN_FLAGS)
+        descriptor = os.open(path if dir_fd is None else path.name, _OPEN_FLAGS, dir_fd=dir_fd)
     except OSError as error:
         raise bad_private_file(parameter, path, _reason(error)) from error
     try:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from tlsmgr.cli import farm_comparison
+from tlsmgr.cli import farm_comparison, farm_secret
 from tlsmgr.cli.options import Verbs, add_verb
 from tlsmgr.errors import ExitCode
 
@@ -35,6 +35,22 @@ _ACTIONS: Final = {
         text="print what another host has to know to compare itself with this one, and no secret",
         carry_out=farm_comparison.describe,
     ),
+    "export": Action(
+        text="give out the farm's secret for a host that joins: to a new FILE, or to a pipe",
+        carry_out=farm_secret.export,
+        most=1,
+    ),
+    "import": Action(
+        text="take over the farm's secret, from FILE or standard input, into the file that the configuration"
+        " names",
+        carry_out=farm_secret.take_over,
+        most=1,
+    ),
+    "new-secret": Action(
+        text="make a new secret: to a new FILE, or to a pipe",
+        carry_out=farm_secret.new_secret,
+        most=1,
+    ),
 }
 
 
@@ -47,6 +63,12 @@ def add_verbs(verbs: Verbs) -> None:
         help="; ".join(f"{name}: {_ACTIONS[name].text}" for name in sorted(_ACTIONS)),
     )
     parser.add_argument("words", nargs="*", metavar="HOST_OR_FILE", help="what the action is about")
+    parser.add_argument(
+        "--next-epoch",
+        action="store_true",
+        help="new-secret: one that begins with the next epoch, so that until then all hosts can take it over"
+        " without losing a resumption",
+    )
     parser.set_defaults(parser=parser)
 
 

@@ -26,6 +26,7 @@ def _all_sections(stats: AllStats) -> Iterator[list[_Row]]:
     yield _workers(stats)
     yield _caches(stats, [*_at(stats, CACHE_SERVER, "caches") | _at(stats, EXPIRY_SWEEPER, "caches")])
     yield _named("ticket keys", _at(stats, CACHE_SERVER, "ticket_keys", "requests"), _TICKET_KEYS)
+    yield _named("farm", _at(stats, CACHE_SERVER, "farm"), _FARM)
     yield _named("seeds", _at(stats, CACHE_SERVER, "seeds"), _SEEDS)
     yield _named("random numbers", _at(stats, PRNG_SERVER), _RANDOM)
     yield _requests(stats)
@@ -40,6 +41,16 @@ _TICKET_KEYS = {
     "current, to decrypt": "current",
     "previous, to decrypt": "previous",
     "unknown": "unknown",
+}
+_FARM = {
+    "ticket keys from": "source",
+    "trouble": "trouble",
+    "secret": "fingerprint",
+    "oldest epoch kept": "epoch",
+    "keys forgotten": "advances",
+    "catch-ups": "catch_ups",
+    "failures": "failures",
+    "tickets from the future": "early_tickets",
 }
 _SEEDS = {"from the pool": "pool", "from the kernel": "kernel"}
 _RANDOM = {

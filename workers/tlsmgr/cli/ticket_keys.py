@@ -16,7 +16,7 @@ from tlsmgr.errors import ExitCode
 from tlsmgr.messages import TICKET_KEY_NAME_SIZE
 
 _TIMEOUT_SECONDS = 5.0
-_STYLES = {"current": "green", "over": "dim"}
+_STYLES = {"current": "green", "over": "dim", "next": "dim"}
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -74,15 +74,18 @@ def _why_none(timeout: int) -> str:
 
 def _print_table(keys: list[dict[str, Any]]) -> None:
     now = time.time()
+    has_farm = any("epoch" in key for key in keys)
     rows = [
         (
             key["name"],
             key["state"],
             *(_until(key[name], now) for name in ("encrypts_until", "decrypts_until")),
+            *((str(key.get("epoch", "-")), key.get("source", "local")) if has_farm else ()),
         )
         for key in keys
     ]
-    head, *lines = aligned([("NAME", "STATE", "ENCRYPTS", "DECRYPTS"), *rows])
+    titles = ("NAME", "STATE", "ENCRYPTS", "DECRYPTS", *(("EPOCH", "SOURCE") if has_farm else ()))
+    head, *lines = aligned([titles, *rows])
     painter = Painter(sys.stdout)
     sys.stdout.write(painter.paint(head, "bold") + "\n")
     for key, line in zip(keys, lines, strict=True):
@@ -103,7 +106,17 @@ def _explain(options: argparse.Namespace) -> ExitCode:
 
 def _reason(answer: dict[str, Any]) -> str:
     times = {name: clock_time(answer[name]) for name in _TIMES if name in answer}
+    if "epoch" in answer:
+        key = f"a key of the farm, from the {answer['source']}, of epoch {answer['epoch']}"
+        return f"{key}, {_distance(answer)}. {_FARM_REASONS[answer['reason']].format(**times)}"
     return _REASONS[answer["reason"]].format(**times)
+
+
+def _distance(answer: dict[str, Any]) -> str:
+    ahead = answer["epochs_ahead"]
+    if not ahead:
+        return "which is the present one"
+    return f"{abs(ahead)} epoch{'' if abs(ahead) == 1 else 's'} {'ahead' if ahead > 0 else 'ago'}"
 
 
 _TIMES = ("encrypts_until", "decrypts_until", "left_at")
@@ -126,4 +139,15 @@ _REASONS = {
     "unknown": "this cache server knows of no key of this name, now or among the last ones. Either the"
     " ticket is older than those; or it is of another host, or of Postfix's own tlsmgr; or the name is"
     " mistyped (tlsmgr keys lists those that there are).",
+}
+_FARM_REASONS = {
+    "current": "New tickets are encrypted with it until {encrypts_until}, and decrypted until"
+    " {decrypts_until}.",
+    "other": "Another one encrypts, as two hosts made one each. Tickets of this one are decrypted until"
+    " {decrypts_until}.",
+    "previous": "Tickets that were encrypted with it are decrypted until {decrypts_until}.",
+    "over": "Its time was over at {decrypts_until}.",
+    "next": "It is accepted from tlsmgr_clock_skew before its epoch on, for hosts whose clock is ahead.",
+    "other_epoch": "It is not the time for it on this host: either the ticket is too old, or a clock is"
+    " wrong (tlsmgr farm check compares them), or this host's keys were revoked.",
 }

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tlsmgr.doctor import file_checks, postfix_checks, supervisor_checks, worker_checks
+from tlsmgr.doctor import farm_checks, file_checks, postfix_checks, supervisor_checks, worker_checks
 from tlsmgr.doctor.findings import Finding, failed
 from tlsmgr.doctor.surroundings import Check, Surroundings
 from tlsmgr.errors import TlsmgrError
@@ -21,6 +21,8 @@ CHECKS: tuple[Check, ...] = (
     file_checks.leftovers,
     file_checks.disks,
     file_checks.clock,
+    farm_checks.secret,
+    farm_checks.keys,
     postfix_checks.sockets,
     postfix_checks.hookup,
     postfix_checks.service_name,

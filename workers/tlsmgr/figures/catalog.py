@@ -233,5 +233,46 @@ _PRNG = (
     ),
 )
 
+_FARM = (
+    _gauge(
+        "farm_ready",
+        "Whether there is a ticket key of the farm to encrypt with, by where they come from.",
+        CACHE_SERVER,
+        "farm.ready.{source}",
+    ),
+    _gauge("farm_epoch", "The oldest epoch whose key this host can derive.", CACHE_SERVER, "farm.epoch"),
+    _gauge("farm_epoch_length_seconds", "How long an epoch is.", CACHE_SERVER, "farm.epoch_seconds"),
+    _gauge(
+        "farm_state_age_seconds",
+        "Time since the farm's secret on disk was read or replaced.",
+        CACHE_SERVER,
+        "farm.state_age",
+    ),
+    _counter(
+        "farm_advances",
+        "Times that keys of former epochs were forgotten, on disk too.",
+        CACHE_SERVER,
+        "farm.advances",
+    ),
+    _counter(
+        "farm_catch_ups",
+        "Times that the clock was more than an epoch ahead of the secret.",
+        CACHE_SERVER,
+        "farm.catch_ups",
+    ),
+    _counter(
+        "farm_failures",
+        "Times that the farm's secret could not be read or replaced.",
+        CACHE_SERVER,
+        "farm.failures",
+    ),
+    _counter(
+        "farm_early_tickets",
+        "Tickets of epochs that are to come by this host's clock.",
+        CACHE_SERVER,
+        "farm.early_tickets",
+    ),
+)
+
 #: Every metric that is read out of ``stats``.
-METRICS: Final = (*_WORKERS, *_CACHES, *_SECRETS, *_SWEEPS, *_PRNG)
+METRICS: Final = (*_WORKERS, *_CACHES, *_SECRETS, *_FARM, *_SWEEPS, *_PRNG)

@@ -15,6 +15,7 @@ from tlsmgr.config.settings import Settings
 from tlsmgr.messages import CacheType
 from tlsmgr.processes.attribute_dialogue import AttributeDialogue
 from tlsmgr.processes.cache_methods import CacheMethods
+from tlsmgr.processes.farm_source import FarmSources
 from tlsmgr.processes.identity import Identity
 from tlsmgr.processes.lifecycle import WorkerKind
 from tlsmgr.processes.prng_link import PrngLink
@@ -85,6 +86,9 @@ class CacheServer:
             former=FormerKeys(settings.data_directory / _FORMER_KEY_FILE),
         )
         self._at_end.callback(self._ticket_keys.close)
+        self._farm = FarmSources(self._ticket_keys)
+        self._at_end.push_async_callback(self._farm.close)
+        await self._farm.start(settings)
         self._at_end.push_async_callback(self._close_caches)
         self._use(settings)
         self._ticket_keys.rotate_if_told(rotation_mark(settings.data_directory))
@@ -116,6 +120,7 @@ class CacheServer:
         """Find the PRNG server from inside of ``root``."""
         self._prng.enter_jail(root)
         self._custody.enter_jail(root)
+        self._farm.enter_jail(root)
         for cache_type, directory in self._directories.items():
             last_open = partial(SessionStore, directory, checkpoints=True, open_wait=_OPEN_WAIT_SECONDS)
             self._caches[cache_type].enter_jail(last_open, store_in_jail(directory, root, checkpoints=True))
@@ -173,6 +178,7 @@ class CacheServer:
         self._directories = directories
         self._ticket_keys.timeout = settings.caches[CacheType.SMTPD].timeout
         self._ticket_keys.lease = settings.tlsmgr_ticket_key_lease
+        self._farm.use(settings)
 
     def _open_cache(self, settings: CacheSettings, directory: Path | None) -> SessionCache:
         opener = None if directory is None else partial(SessionStore, directory, checkpoints=True)
@@ -207,6 +213,7 @@ class CacheServer:
             seeds=asdict(self._seeds.figures),
             sealing=self._custody.figures(),
             ticket_keys=self._ticket_keys.figures.as_map(),
+            farm={} if self._ticket_keys.farm is None else self._ticket_keys.farm.figures(),
             connections={"postfix": asdict(postfix.figures), "rpc": asdict(rpc.figures)},
             **request_stats(self._requests),
         )

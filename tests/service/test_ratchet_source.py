@@ -1,0 +1,255 @@
+"""The ratchet in a cache server: a file, two clocks and a table of keys."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.config.files import write_configuration
+from tests.farm.test_secret import secret
+from tlsmgr.config.settings import Settings, load_settings
+from tlsmgr.farm.secret import FarmSecret
+from tlsmgr.farm.secret_file import SecretFile
+from tlsmgr.service.ratchet_source import RatchetSource
+
+_NOW = 60 * 1000 + 30
+
+
+class Scene:
+    """A directory with a secret, and a source that reads it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.path = directory / "farm"
+        self.now = float(_NOW)
+        self.monotonic = 0.0
+
+    def settings(self, timeout: int = 120) -> Settings:
+        """Return the parameters."""
+        write_configuration(self.directory, f"smtpd_tls_session_cache_timeout = {timeout}s\n")
+        return load_settings(self.directory, overrides=(("tlsmgr_clock_skew", "10s"),))
+
+    def put(self, made: FarmSecret) -> None:
+        """Put a secret there, as another process would."""
+        file = SecretFile(self.path, parameter="p", owner=os.geteuid())
+        file.replace(made)
+        file.close()
+
+    def found(self) -> FarmSecret:
+        """Return what is in the file."""
+        return FarmSecret.from_text(self.path.read_text())
+
+    @asynccontextmanager
+    async def source(self) -> AsyncIterator[RatchetSource]:
+        """Start a source, and close it."""
+        self.file = SecretFile(self.path, parameter="p", owner=os.geteuid())
+        made = RatchetSource(self.file, self.settings(), lambda: self.now, lambda: self.monotonic)
+        await made.start()
+        yield made
+        await made.close()
+
+    def key(self, epoch: int) -> bytes:
+        """Return the name of a key of the secret that the tests begin with."""
+        return secret(990).ratchet.advanced(epoch).key_material()[:16]
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    """Give a directory with a secret that is some epochs old."""
+    made = Scene(tmp_path)
+    made.put(secret(990))
+    return made
+
+
+def _asynchronous(test: Callable[[Scene], Coroutine[Any, Any, None]]) -> Callable[[Scene], None]:
+    @wraps(test)
+    def run(scene: Scene) -> None:
+        asyncio.run(test(scene))
+
+    return run
+
+
+def _encrypts_with(source: RatchetSource, scene: Scene) -> bytes | None:
+    found = source.table.encryption_key(int(scene.now))
+    return None if found is None else found.key.name
+
+
+@_asynchronous
+async def test_the_key_is_there_when_the_source_has_started(scene: Scene) -> None:
+    """Though the secret is older; it is kept as it is for a minute, lest the clock be wrong."""
+    async with scene.source() as source:
+        assert _encrypts_with(source, scene) == scene.key(1000)
+        assert scene.found() == secret(990)
+        assert source.figures()["catch_ups"] == 1
+        scene.monotonic = 61.0
+        await source.tick()
+        assert scene.found() == secret(990).at(secret(990).ratchet.advanced(999))
+        assert source.figures()["epoch"] == 999
+        assert source.figures()["advances"] == 1
+
+
+@_asynchronous
+async def test_at_the_change_of_epochs_the_file_goes_along(scene: Scene) -> None:
+    """As soon as nobody needs the former key, and not before."""
+    scene.put(secret(990).at(secret(990).ratchet.advanced(999)))
+    async with scene.source() as source:
+        scene.now = 60.0 * 1001 + 9
+        await source.tick()
+        assert _encrypts_with(source, scene) == scene.key(1001)
+        assert scene.found().ratchet.epoch == 999
+        scene.now += 1
+        await source.tick()
+        assert scene.found().ratchet.epoch == 1000
+        assert source.figures()["state_age"] == 0.0
+
+
+@_asynchronous
+async def test_another_secret_is_taken_over_while_running(scene: Scene) -> None:
+    """As tlsmgr farm import puts it there; tickets of the former one are decrypted on."""
+    async with scene.source() as source:
+        scene.put(secret(999, first=1))
+        await source.tick()
+        assert source.figures()["fingerprint"] == secret(first=1).fingerprint
+        assert _encrypts_with(source, scene) not in (scene.key(1000), None)
+        assert source.table.find(scene.key(1000), int(scene.now)) is not None
+
+
+@_asynchronous
+async def test_an_import_wins_over_an_advance(scene: Scene) -> None:
+    """Though it comes between the look at the file and its replacement."""
+    scene.put(secret(990).at(secret(990).ratchet.advanced(999)))
+    async with scene.source() as source:
+        scene.now += 60
+        looked = scene.file.stamp()
+        scene.put(secret(1000, first=1))
+        scene.file.stamp = lambda: looked  # type: ignore[method-assign]
+        await source.tick()
+        assert scene.found() == secret(1000, first=1)
+        del scene.file.stamp
+        await source.tick()
+        assert source.figures()["fingerprint"] == secret(first=1).fingerprint
+
+
+@_asynchronous
+async def test_a_file_that_cannot_be_read_is_read_as_soon_as_it_can(scene: Scene) -> None:
+    """Until then there is no key of the farm, and the reason is told."""
+    scene.path.chmod(0o644)
+    async with scene.source() as source:
+        assert _encrypts_with(source, scene) is None
+        assert "has mode 0644" in source.trouble
+        scene.path.chmod(0o600)
+        await source.tick()
+        assert (source.trouble, _encrypts_with(source, scene)) == ("", scene.key(1000))
+
+
+@_asynchronous
+async def test_a_file_that_cannot_be_replaced_costs_no_key(scene: Scene) -> None:
+    """It is tried again; that keys of former epochs stay in it is a warning."""
+    scene.put(secret(990).at(secret(990).ratchet.advanced(999)))
+    (scene.directory / "farm.new").mkdir()
+    async with scene.source() as source:
+        scene.now = 60.0 * 1001 + 10
+        await source.tick()
+        assert _encrypts_with(source, scene) == scene.key(1001)
+        assert source.figures()["failures"] == 1
+        assert scene.found().ratchet.epoch == 999
+        (scene.directory / "farm.new").rmdir()
+        await source.tick()
+        assert scene.found().ratchet.epoch == 1000
+
+
+def test_warnings_come_once_a_minute(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    """However often it is looked."""
+
+    async def look() -> None:
+        async with scene.source() as source:
+            for second in range(121):
+                scene.monotonic = float(second)
+                await source.tick()
+
+    scene.path.unlink()
+    asyncio.run(look())
+    assert len([each for each in caplog.messages if "cannot be read: No such file" in each]) == 3
+
+
+def test_a_clock_that_is_behind_is_said_with_the_way_out(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And a client's ticket of an epoch to come tells of it too."""
+
+    async def look() -> None:
+        async with scene.source() as source:
+            scene.now -= 60 * 20
+            await source.tick()
+            source.missed(scene.key(1005))
+            source.missed(scene.key(995))
+            source.missed(bytes(16))
+            assert source.figures()["early_tickets"] == 2
+
+    asyncio.run(look())
+    assert "this host's clock is behind" in caplog.text
+    assert "a client has a ticket of epoch 1005" in caplog.text
+
+
+@_asynchronous
+async def test_a_revocation_moves_the_file_past_the_epoch(scene: Scene) -> None:
+    """At once in memory; when it is answered, on disk. The answer says what is to be done."""
+    async with scene.source() as source:
+        answer = source.revoke()
+        assert source.table.keys == ()
+        revoked = await answer
+        assert scene.found() == secret(990).at(secret(990).ratchet.advanced(1001))
+        assert revoked.failure == ""
+        assert "tlsmgr farm new-secret" in revoked.advice
+        assert _encrypts_with(source, scene) is None
+        assert "begins with epoch 1001, in 30 s" in source.trouble
+
+
+@_asynchronous
+async def test_a_revocation_that_cannot_reach_the_disk_says_so(scene: Scene) -> None:
+    """A restart would bring the keys back."""
+    (scene.directory / "farm.new").mkdir()
+    async with scene.source() as source:
+        assert "cannot replace" in (await source.revoke()).failure
+
+
+@_asynchronous
+async def test_another_timeout_takes_effect_at_once(scene: Scene) -> None:
+    """Epochs of another length than the secret's are said, and nobody gets a key for them."""
+    async with scene.source() as source:
+        source.use(scene.settings(240))
+        assert source.table.keys == ()
+        await source.tick()
+        assert "set it to 120s" in source.trouble
+        source.use(scene.settings(120))
+        await source.tick()
+        assert _encrypts_with(source, scene) == scene.key(1000)
+
+
+@_asynchronous
+async def test_a_long_sleep_holds_nobody_up(scene: Scene) -> None:
+    """A year of short epochs takes seconds of work, and others have their turn every few milliseconds."""
+    async with scene.source() as source:
+        scene.now += 60 * 20_000
+        turns = 0
+        task = asyncio.ensure_future(source.tick())
+        while not task.done():
+            await asyncio.sleep(0)
+            turns += 1
+        assert turns > 500
+        assert _encrypts_with(source, scene) == scene.key(21_000)
+
+
+@_asynchronous
+async def test_a_source_that_is_closed_in_the_middle_of_its_work_ends_soon(scene: Scene) -> None:
+    """And leaves a whole file."""
+    scene.now += 60 * 500_000
+    async with scene.source() as source:
+        assert _encrypts_with(source, scene) is None
+        assert "epochs are still to be gone through" in source.trouble
+    assert scene.found() == secret(990)

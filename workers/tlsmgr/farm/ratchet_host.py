@@ -1,0 +1,189 @@
+"""One host of a farm with a ratchet: from its secret, its rules and its clocks to its table of keys.
+
+No I/O: whoever has one tells it the time, lets it work in slices, and writes down what it says is due.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final
+
+from tlsmgr.farm.epochs import EpochRules
+from tlsmgr.farm.key_table import EMPTY_TABLE, FarmKey, KeyTable
+from tlsmgr.farm.ratchet import Progress, Ratchet
+from tlsmgr.farm.secret import FarmSecret
+from tlsmgr.messages import TICKET_KEY_NAME_SIZE
+
+SOURCE: Final = "ratchet"
+#: Steps of the ratchet at a time: well under a millisecond.
+SLICE_STEPS: Final = 32
+#: Epochs after the next one whose keys' names are known: by them a clock that is behind is found out.
+NAMES_AHEAD: Final = 12
+#: Names that are remembered in all. A name is no secret: each ticket shows it.
+_NAMES_MAX: Final = 64
+
+
+class TroubleKind(StrEnum):
+    """Why there is no key of the farm for the present epoch."""
+
+    UNREAD = "unread"
+    MISFIT = "misfit"  #: the secret is for another timeout
+    NOT_YET = "not yet"  #: the chain begins with the next epoch: it is new, or was revoked
+    CLOCK = "clock"  #: the chain is further than this host's clock
+    CATCHING_UP = "catching up"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """What kind of trouble, and in words with what to do."""
+
+    kind: TroubleKind
+    text: str
+
+
+class RatchetHost:
+    """Holds the secret of one host, and of its keys those whose time it is or will be soon.
+
+    Attributes:
+        table: the keys that are ready, in time for any request.
+        secret: what the file is to have; nothing before it can be derived from this object, but the
+            keys in the table. None at first.
+    """
+
+    def __init__(self) -> None:
+        self.table = EMPTY_TABLE
+        self.secret: FarmSecret | None = None
+        self._rules: EpochRules | None = None
+        self._progress: Progress | None = None
+        self._former: tuple[FarmKey, ...] = ()
+        self._is_revoked = False
+        self._names: dict[bytes, int] = {}
+        self._floor = 0
+        self._built: tuple[int, Ratchet] | None = None
+
+    @property
+    def leapt(self) -> bool:
+        """Whether the clock is more than an epoch ahead of what is kept."""
+        return self._progress is not None and self._progress.leapt_at is not None
+
+    def use(self, rules: EpochRules | None) -> None:
+        """Go by these rules; None for no tickets. Keys of other epochs' lengths go at once."""
+        self._rules, self._built = rules, None
+        if rules is None or self.table.rules.epoch_seconds != rules.epoch_seconds:
+            self.table, self._former = EMPTY_TABLE, ()
+        else:
+            self.table = replace(self.table, rules=rules)
+
+    def take(self, secret: FarmSecret) -> None:
+        """Derive keys from this secret from now on.
+
+        Those that are there decrypt to their end, and encrypt for as long as the new chain has not
+        begun, so that hosts can change over one after the other; unless they were revoked.
+        """
+        self._former = () if self._is_revoked else self.table.keys
+        if self._is_revoked:
+            self.table = replace(self.table, keys=())
+        self._is_revoked, self._floor = False, 0
+        self.secret, self._progress, self._built = secret, Progress.at(secret.ratchet), None
+
+    def work(self, now: int, monotonic: float) -> bool:
+        """Take one slice of what is due; tell whether there is more.
+
+        Args:
+            now: the time of day, in whole seconds since 1970.
+            monotonic: a clock that nobody sets.
+        """
+        rules, progress = self._rules, self._progress
+        if rules is None or progress is None or self._misfits(rules, progress):
+            return False
+        oldest = max(self._floor, rules.oldest_accepted(now))
+        self._progress = progress = progress.towards(oldest, monotonic=monotonic, steps=SLICE_STEPS)
+        if not progress.is_at(oldest):
+            return True
+        place = rules.epoch_at(now), progress.working
+        if self._built != place:
+            self._build(rules, progress.working, now)
+            self._built = place
+        return False
+
+    def due(self, monotonic: float) -> FarmSecret | None:
+        """Return what is to be in the file in place of ``secret``; None while that is right."""
+        progress, secret = self._progress, self.secret
+        if secret is None or progress is None:
+            return None
+        is_revoked = progress.kept.epoch < self._floor <= progress.working.epoch
+        return secret.at(progress.working) if is_revoked or progress.is_proven(monotonic=monotonic) else None
+
+    def settle(self, secret: FarmSecret) -> None:
+        """Forget all that was before what ``due`` returned."""
+        self.secret, self._progress = secret, Progress.at(secret.ratchet)
+
+    def revoke(self, now: int) -> None:
+        """Have no key of the present epoch or before; nor a way to one, once what is due then is settled."""
+        self._former, self._is_revoked = (), True
+        self.table = replace(self.table, keys=())
+        if self._rules is not None:
+            self._floor, self._built = self._rules.epoch_at(now) + 1, None
+
+    def epoch_of(self, name: bytes) -> int | None:
+        """Return the epoch of a key by its name: of those that were in the table, and of some ahead."""
+        return self._names.get(name)
+
+    def trouble(self, now: int) -> Trouble | None:
+        """Return why there is no key for new tickets; None when there is, or when there are no tickets."""
+        rules, progress = self._rules, self._progress
+        if rules is None or self.table.encryption_key(now) is not None:
+            return None
+        if progress is None:
+            return Trouble(kind=TroubleKind.UNREAD, text="no secret has been read yet")
+        if self._misfits(rules, progress):
+            return _misfit(rules, progress)
+        ahead = progress.kept.epoch - rules.epoch_at(now)
+        if ahead > 0:
+            return _too_early(rules, progress, ahead, now)
+        text = f"{rules.epoch_at(now) - progress.working.epoch} epochs are still to be gone through"
+        return Trouble(kind=TroubleKind.CATCHING_UP, text=text)
+
+    def _misfits(self, rules: EpochRules, progress: Progress) -> bool:
+        return progress.kept.epoch_seconds != rules.epoch_seconds
+
+    def _build(self, rules: EpochRules, working: Ratchet, now: int) -> None:
+        """Fill the table with the keys from the oldest one that decrypts to the next one."""
+        present = rules.epoch_at(now)
+        chains = list(working.following(max(0, present + 1 - working.epoch) + 1))
+        table = KeyTable(rules=rules)
+        for chain in chains:
+            table = table.with_key(
+                FarmKey.from_material(chain.key_material(), epoch=chain.epoch, rules=rules, source=SOURCE)
+            )
+        for key in self._former:
+            table = table.with_key(key, preferred=False)
+        self.table = table.pruned(now)
+        self._remember({key.key.name: key.epoch for key in reversed(self.table.keys)})
+        self._remember(dict(_names(chains[-1].next().following(NAMES_AHEAD))))
+
+    def _remember(self, names: Mapping[bytes, int]) -> None:
+        self._names = dict([*(self._names | dict(names)).items()][-_NAMES_MAX:])
+
+
+def _names(chains: Iterator[Ratchet]) -> Iterator[tuple[bytes, int]]:
+    for chain in chains:
+        yield chain.key_material()[:TICKET_KEY_NAME_SIZE], chain.epoch
+
+
+def _misfit(rules: EpochRules, progress: Progress) -> Trouble:
+    theirs = progress.kept.epoch_seconds
+    text = (
+        f"the farm's secret has epochs of {theirs} s, and half of smtpd_tls_session_cache_timeout is"
+        f" {rules.epoch_seconds} s: set it to {2 * theirs}s on all hosts, or make a new secret for all"
+    )
+    return Trouble(kind=TroubleKind.MISFIT, text=text)
+
+
+def _too_early(rules: EpochRules, progress: Progress, ahead: int, now: int) -> Trouble:
+    seconds = rules.begins_at(progress.kept.epoch) - now
+    text = f"the farm's secret begins with epoch {progress.kept.epoch}, in {seconds} s"
+    if ahead == 1:
+        return Trouble(kind=TroubleKind.NOT_YET, text=text)
+    text += ": this host's clock is behind, or that of the host where it was made was ahead; see timedatectl"
+    return Trouble(kind=TroubleKind.CLOCK, text=text)

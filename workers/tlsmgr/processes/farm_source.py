@@ -1,0 +1,78 @@
+"""The source of the farm's ticket keys that the configuration names, whichever it is at the time."""
+
+import asyncio
+import os
+import time
+from pathlib import Path
+
+from tlsmgr.config.key_source import KeySourceKind
+from tlsmgr.config.settings import Settings
+from tlsmgr.farm.secret_file import SecretFile
+from tlsmgr.service.farm_keys import FarmKeySource
+from tlsmgr.service.ratchet_source import RatchetSource
+from tlsmgr.service.ticket_keys import TicketKeys
+
+_PARAMETER = "tlsmgr_ticket_key_source"
+
+
+class FarmSources:
+    """Gives the ticket keys their source, and another one when the configuration names another one.
+
+    Args:
+        ticket_keys: who asks it.
+    """
+
+    def __init__(self, ticket_keys: TicketKeys) -> None:
+        self._ticket_keys = ticket_keys
+        self._settings: Settings | None = None
+        self._changes: set[asyncio.Task[None]] = set()
+
+    async def start(self, settings: Settings) -> None:
+        """Have the keys, or else keys of this host's own for the time being."""
+        self._take(settings)
+        await asyncio.gather(*self._changes)
+
+    def use(self, settings: Settings) -> None:
+        """Go on with other parameters, or with another source, which is asked as soon as it is there."""
+        former, source = self._settings, self._ticket_keys.farm
+        if former is None or former.tlsmgr_ticket_key_source != settings.tlsmgr_ticket_key_source:
+            self._take(settings)
+            return
+        self._settings = settings
+        if source is not None:
+            source.use(settings)
+
+    def enter_jail(self, root: Path) -> None:
+        """Get ready for paths that begin at ``root``."""
+        if self._ticket_keys.farm is not None:
+            self._ticket_keys.farm.enter_jail(root)
+
+    async def close(self) -> None:
+        """End what the sources do."""
+        await asyncio.gather(*self._changes)
+        if self._ticket_keys.farm is not None:
+            await self._ticket_keys.farm.close()
+
+    def _take(self, settings: Settings) -> None:
+        former, self._settings = self._ticket_keys.farm, settings
+        self._ticket_keys.farm = _made(settings)
+        task = asyncio.ensure_future(_change(former, self._ticket_keys.farm))
+        self._changes.add(task)
+        task.add_done_callback(self._changes.discard)
+
+
+async def _change(former: FarmKeySource | None, present: FarmKeySource | None) -> None:
+    if former is not None:
+        await former.close()
+    if present is not None:
+        await present.start()
+
+
+def _made(settings: Settings) -> FarmKeySource | None:
+    source = settings.tlsmgr_ticket_key_source
+    match source.kind:
+        case KeySourceKind.LOCAL:
+            return None
+        case KeySourceKind.RATCHET:
+            file = SecretFile(Path(source.location), parameter=_PARAMETER, owner=os.geteuid())
+            return RatchetSource(file, settings, time.time, time.monotonic)
