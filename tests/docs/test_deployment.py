@@ -90,6 +90,34 @@ def test_the_systemd_unit_names_what_is_there(tmp_path: Path) -> None:
         assert "tlsmgr.service" not in done.stderr, done.stderr
 
 
+def _checked(*command: str | Path) -> None:
+    """Run a checker, which is skipped where it is not installed."""
+    program = shutil.which(str(command[0]), path="/usr/sbin:/usr/bin:/sbin:/bin")
+    if program is None:
+        pytest.skip(f"{command[0]} is not installed")
+    done = subprocess.run(  # noqa: S603 - a checker of the host's, which changes nothing but its output
+        [program, *command[1:]], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_apparmor_profile_is_one(tmp_path: Path) -> None:
+    """The parser makes a policy of it, which is not loaded."""
+    profile = tmp_path / "tlsmgr"
+    profile.write_text(_BLOCKS["apparmor"])
+    _checked("apparmor_parser", "--skip-kernel-load", "--skip-cache", profile)
+
+
+def test_the_selinux_module_is_one(tmp_path: Path) -> None:
+    """It is compiled and packed, with no policy to check its names against."""
+    source = tmp_path / "tlsmgr-local.te"
+    source.write_text(_BLOCKS["selinux"])
+    module, package = source.with_suffix(".mod"), source.with_suffix(".pp")
+    _checked("checkmodule", "-M", "-m", "-o", module, source)
+    _checked("semodule_package", "-o", package, "-m", module)
+    assert package.stat().st_size > 0
+
+
 def test_logrotate_takes_its_file(tmp_path: Path) -> None:
     """Where it is installed."""
     logrotate = shutil.which("logrotate")
