@@ -130,7 +130,7 @@ class Room:
             return [], {}  # what the others remove may be enough
         new = set(puts) - self._known(puts)
         fits = not limits.size or size_before + sum(map(_content, changes)) <= limits.size
-        rows = self._remove(self._too_many(limits, len(new), fits=fits), limits)
+        rows = self._remove(self._too_many(limits, len(new), fits=fits), _needed(limits, len(new)))
         return rows, {cache_id: self._places.pop() for cache_id in list(new)[: len(self._places)]}
 
     def _too_many(self, limits: StoreLimits, added: int, *, fits: bool) -> int:
@@ -166,12 +166,13 @@ class Room:
         """
         size, at_most = self.measure(limits), _at_most(added)
         excess = self._excess(limits, size)
-        rows = self._remove(min(excess, at_most), limits) if excess >= _patience(limits) else []
+        count = min(excess, at_most) if excess >= _patience(limits) else 0
+        rows = self._remove(count, _needed(limits, added))
         # Large sessions in the place of small ones take more rows than they are.
         bearable = max(size_before, int(limits.size * (1 + _LEEWAY)))
         rows_at_most = _ROWS_AT_MOST if size < _LARGE else _ROWS_AT_MOST_IF_LARGE
         while size > bearable and len(rows) < rows_at_most and (size := self.measure(limits)) > bearable:
-            more = self._remove(min(self._excess(limits, size), at_most), limits)
+            more = self._remove(min(self._excess(limits, size), at_most))
             if not more:
                 break
             rows += more
@@ -184,7 +185,7 @@ class Room:
     def reduce(self, limits: StoreLimits, at_most: int) -> list[Row]:
         """Remove up to ``at_most`` rows if the store is over a limit."""
         excess = self._excess(limits, self.measure(limits))
-        return self._remove(min(excess, at_most), limits)
+        return self._remove(min(excess, at_most))
 
     def _excess(self, limits: StoreLimits, size: int) -> int:
         """Return about how many rows there are too many, of those that take ``size`` bytes."""
@@ -198,16 +199,15 @@ class Room:
         # A page is free only when all its rows have gone; so never fewer than one.
         return max(excess, 1, over * count // size) if over > 0 else excess
 
-    def _remove(self, count: int, limits: StoreLimits) -> list[Row]:
-        """Remove up to ``count`` rows; fewer large ones, as far as a store may be over its limits."""
+    def _remove(self, count: int, at_least: int = 1) -> list[Row]:
+        """Remove up to ``count`` rows; fewer large ones, but ``at_least`` so many, and one."""
         if count <= 0:
             return []
-        at_least = max(1, count - int(limits.entries * _LEEWAY / 2)) if limits.entries else 1
         rows: list[Row] = []
         size = 0
         for number, key, expires_at, length in self._execute(_NEAREST, (count,)).fetchall():
             size += length or 0
-            if size > _BYTES_TOGETHER and len(rows) >= at_least:
+            if size > _BYTES_TOGETHER and rows and len(rows) >= at_least:
                 break
             rows.append((number, key, expires_at))
         self._execute_many(_DELETE, [(number,) for number, _, _ in rows])
@@ -225,6 +225,11 @@ def _content(change: Change) -> int:
 def _at_most(added: int) -> int:
     """Return how many rows may go at a time for those that were added: a few more."""
     return max(added + added // 8 + 1, _ROWS_TOGETHER)
+
+
+def _needed(limits: StoreLimits, added: int) -> int:
+    """Return how many of the rows that are to go for those that were added cannot wait."""
+    return added - int(limits.entries * _LEEWAY / 2) if limits.entries else 0
 
 
 def _patience(limits: StoreLimits) -> int:
