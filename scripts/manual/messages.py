@@ -34,6 +34,7 @@ _TITLES = {
     "service": "Caches, seeds, ticket keys",
     "sealing": "Sealing",
     "storage": "Session stores",
+    "shared_store": "Stores that hosts share",
     "prng": "The random number generator",
     "transport": "Sockets",
     "wire": "Protocols",

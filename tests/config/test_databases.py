@@ -10,10 +10,11 @@ from tlsmgr.config.values import BadValueError
 from tlsmgr.messages import CacheType
 
 QUEUE = Path("/var/spool/postfix")
+OWN = Path("/var/lib/postfix/smtpd_tls_session_cache.diskcache")
 
 
 def _parse(text: str, default_type: str = "hash") -> Database:
-    return parse_database(text, default_type=default_type, queue_directory=QUEUE)
+    return parse_database(text, default_type=default_type, queue_directory=QUEUE, own_directory=OWN)
 
 
 @pytest.mark.parametrize("kind", ["btree", "hash", "lmdb", "dbm", "sdbm", "cdb"])
@@ -22,6 +23,20 @@ def test_the_directory_of_a_foreign_type_stands_beside_postfixs_file(kind: str) 
     assert _parse(f"{kind}:/var/lib/postfix/smtpd_scache") == Database(
         kind=kind, directory=Path("/var/lib/postfix/smtpd_scache.diskcache")
     )
+
+
+def test_a_shared_store_stands_behind_a_directory_of_our_own() -> None:
+    """Its URL follows the type."""
+    database = _parse("redis:rediss://store.example:6380/2")
+    assert (database.kind, database.directory) == ("redis", OWN)
+    assert str(database.shared) == "rediss://store.example:6380/2"
+
+
+@pytest.mark.parametrize("text", ["redis:", "redis:/x/y", "redis://store.example", "redis:redis://a:b@c"])
+def test_a_shared_store_without_a_good_url_is_refused(text: str) -> None:
+    """The message says where in the value it is."""
+    with pytest.raises(BadValueError, match="after 'redis:': expected"):
+        _parse(text)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +69,7 @@ def test_a_path_without_a_type_has_the_default_type() -> None:
 @pytest.mark.parametrize("text", ["proxy:btree:/x", "memcache:/x", "BTREE:/x", ":/x", "/x:y", " btree:/x"])
 def test_any_other_type_is_an_error(text: str) -> None:
     """No session is put where nobody looks for it."""
-    with pytest.raises(BadValueError, match="expected diskcache:directory, or one of btree, hash"):
+    with pytest.raises(BadValueError, match="expected diskcache:directory, redis:URL, or one of btree, hash"):
         _parse(text)
 
 

@@ -50,6 +50,7 @@ OWN_DEFAULTS = {
     "tlsmgr_memory_cache_size": "67108864",
     "tlsmgr_metrics_address": "",
     "tlsmgr_protocol_announcement": "yes",
+    "tlsmgr_redis_credentials_file": "",
     "tlsmgr_request_size_limit": "65536",
     "tlsmgr_run_directory": "${data_directory}/run",
     "tlsmgr_sealing_key_file": "",

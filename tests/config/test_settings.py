@@ -141,7 +141,7 @@ def test_a_relative_queue_directory_is_an_error(tmp_path: Path) -> None:
             "smtp_tls_session_cache_database = sqlite:/x",
             (
                 "main.cf:1: smtp_tls_session_cache_database = 'sqlite:/x': "
-                "expected diskcache:directory, or one of btree, hash, lmdb, dbm, sdbm, cdb as type"
+                "expected diskcache:directory, redis:URL, or one of btree, hash, lmdb, dbm, sdbm, cdb as type"
             ),
         ),
     ],

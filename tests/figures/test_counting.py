@@ -7,7 +7,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from rehearsal.loopback import free_port
+from rehearsal.redis_server import RedisServer
 from rehearsal.sandbox import Sandbox
+from rehearsal.sharing import sharing
 from tests.figures.load import ask_as_postfix, ask_by_rpc, counted, send_garbage
 from tlsmgr.cli.workers import WORKERS
 from tlsmgr.errors import ExitCode
@@ -21,8 +23,8 @@ POSTFIX = "worker=cache-server,protocol=postfix"
 @pytest.fixture(scope="module")
 def loaded() -> Iterator[Sandbox]:
     """Give workers that had the load, and serve metrics."""
-    with Sandbox(caches=["smtpd", "smtp"]) as sandbox:
-        sandbox.configure(f"tlsmgr_metrics_address = :{free_port()}")
+    with Sandbox(caches=["smtpd", "smtp"]) as sandbox, RedisServer(sandbox.root / "redis") as store:
+        sandbox.configure(*sharing(sandbox, store.url, "smtp"), f"tlsmgr_metrics_address = :{free_port()}")
         for name in WORKERS:
             sandbox.start(name)
         with sandbox.client() as client:

@@ -12,6 +12,7 @@ from tlsmgr.sealing.custody import Custody
 from tlsmgr.sealing.hand_over import Side
 from tlsmgr.sealing.ticket_key_file import TicketKeyFile
 from tlsmgr.service.revocation import revoke
+from tlsmgr.service.sharing import Sharing
 from tlsmgr.service.ticket_keys import TicketKeys
 from tlsmgr.storage.quarantine import destroy_set_aside
 
@@ -28,7 +29,9 @@ async def revoked(directory: Path) -> Mapping[str, object]:
     file = TicketKeyFile(directory / "ticket-keys")
     keys = TicketKeys(lambda: 0.0, os.urandom, file, custody.sealer, durable=True)
     try:
-        return await revoke(custody, keys, {}, {CacheType.SMTPD: directory / "smtpd_scache"})
+        return await revoke(
+            custody, keys, {}, {CacheType.SMTPD: directory / "smtpd_scache"}, Sharing(lambda: 0.0)
+        )
     finally:
         keys.close()
         custody.close()

@@ -138,7 +138,7 @@ def test_a_disabled_cache_refuses_all_but_the_policy() -> None:
     async def run() -> None:
         cache = _cache(settings(logs=True), None, Clock())
         assert cache.policy == PolicyReply(status=Status.OK, cachable=False, timeout=3600)
-        assert cache.lookup(LOOKUP).status is Status.FAILED
+        assert cache.lookup(LOOKUP) == LookupReply(status=Status.FAILED)
         assert await _status(cache.update(UPDATE)) == StatusReply(status=Status.FAILED)
         assert await _status(cache.delete(DELETE)) == StatusReply(status=Status.FAILED)
         assert cache.contents() == {"entries": 0, "bytes": 0, "oldest_age": 0}

@@ -45,7 +45,9 @@ class Revocable:
 
     def find(self, number: int) -> LookupReply:
         """Look one up."""
-        return self.cache.lookup(LookupRequest(cache_type=CacheType.SMTPD, cache_id=b"%d" % number))
+        reply = self.cache.lookup(LookupRequest(cache_type=CacheType.SMTPD, cache_id=b"%d" % number))
+        assert isinstance(reply, LookupReply)
+        return reply
 
     def revoke(self) -> "asyncio.Task[str]":
         """Revoke all."""

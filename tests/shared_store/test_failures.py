@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from rehearsal.loopback import free_port
+from rehearsal.redis_server import RedisServer
+from rehearsal.waiting import wait_for
 from tests.shared_store.loops import failure, with_store
-from tests.shared_store.servers import RedisServer, free_port, wait_until
 from tlsmgr.errors import ConfigurationError
 from tlsmgr.shared_store.address import parse_address
 from tlsmgr.shared_store.failures import Cause
@@ -33,13 +35,13 @@ def test_a_wrong_password(tmp_path: Path, credentials: bytes | None) -> None:
         with_store(server.url, test, credentials)
 
 
-def test_a_password_for_a_server_that_has_none(server: RedisServer) -> None:
+def test_a_password_for_a_server_that_has_none(redis_server: RedisServer) -> None:
     """It is refused by the server, and said to be about the password."""
 
     async def test(store: SharedStore) -> None:
         await failure(store.ping(), Cause.LOGIN)
 
-    with_store(server.url, test, b"secret")
+    with_store(redis_server.url, test, b"secret")
 
 
 def test_the_right_password(tmp_path: Path) -> None:
@@ -51,7 +53,7 @@ def test_the_right_password(tmp_path: Path) -> None:
         assert await store.get(b"tlsmgr:key") == b"value"
         await store.delete(b"tlsmgr:key")
 
-    options = ["requirepass right", "user mail on >secret ~tlsmgr:* +get +set +del +ping"]
+    options = ["requirepass right", "user mail on >secret ~tlsmgr:* +getrange +set +del +ping"]
     with RedisServer(tmp_path / "redis", options) as server:
         with_store(server.url, test, b"right")
         with_store(server.url, test, b"mail:secret")
@@ -61,33 +63,33 @@ def test_a_user_without_the_rights(tmp_path: Path) -> None:
     """A command that is not allowed, and a key that is not; in a group of changes, too."""
 
     async def test(store: SharedStore) -> None:
-        assert "+get +set +del" in await failure(store.delete(b"tlsmgr:key"), Cause.RIGHTS)
+        assert "+getrange +set +del" in await failure(store.delete(b"tlsmgr:key"), Cause.RIGHTS)
         await failure(store.get(b"other"), Cause.RIGHTS)
         (outcome,) = await store.apply([SharedPut(key=b"other", value=b"", milliseconds=_MINUTE)])
         assert outcome is not None
         assert outcome.cause is Cause.RIGHTS
 
-    with RedisServer(tmp_path / "redis", ["user mail on >secret ~tlsmgr:* +get +set +ping"]) as server:
+    with RedisServer(tmp_path / "redis", ["user mail on >secret ~tlsmgr:* +getrange +set +ping"]) as server:
         with_store(server.url, test, b"mail:secret")
 
 
-def test_another_programs_data(server: RedisServer) -> None:
+def test_another_programs_data(redis_server: RedisServer) -> None:
     """A list stands where our value should."""
-    server.ask("RPUSH", "key", "element")
+    redis_server.ask("RPUSH", "key", "element")
 
     async def test(store: SharedStore) -> None:
         assert "database of our own" in await failure(store.get(b"key"), Cause.WRONG_TYPE)
 
-    with_store(server.url, test)
+    with_store(redis_server.url, test)
 
 
-def test_a_database_that_there_is_not(server: RedisServer) -> None:
+def test_a_database_that_there_is_not(redis_server: RedisServer) -> None:
     """A server has sixteen, unless it is told otherwise."""
 
     async def test(store: SharedStore) -> None:
         await failure(store.get(b"key"), Cause.DATABASE)
 
-    with_store(f"{server.url}?db=99", test)
+    with_store(f"{redis_server.url}?db=99", test)
 
 
 def test_a_replica(tmp_path: Path) -> None:
@@ -137,29 +139,29 @@ def test_a_server_that_loads_its_data(tmp_path: Path) -> None:
             slow.read_text() + "key-load-delay 2000\nloading-process-events-interval-bytes 1024\n"
         )
         server.start(wait=False)
-        wait_until(lambda: _is_loading(server), "the server loads")
+        wait_for("the server loads", lambda: _is_loading(server))
         with_store(server.url, test)
 
 
-def _is_loading(server: RedisServer) -> bool:
+def _is_loading(redis_server: RedisServer) -> bool:
     try:
-        return b"LOADING" in server.ask("GET", "key")
+        return b"LOADING" in redis_server.ask("GET", "key")
     except OSError:
         return False
 
 
-def test_a_server_that_is_stopped(server: RedisServer) -> None:
+def test_a_server_that_is_stopped(redis_server: RedisServer) -> None:
     """A command ends with its own timeout; the next one on a new connection, when it goes on, works."""
 
     async def test(store: SharedStore) -> None:
         await store.ping()
         begun = time.monotonic()
-        with server.stopped():
+        with redis_server.stopped():
             await failure(store.get(b"key"), Cause.SLOW)
             assert time.monotonic() - begun < SOCKET_TIMEOUT + 0.5
         assert await store.get(b"key") is None
 
-    with_store(server.url, test)
+    with_store(redis_server.url, test)
 
 
 def test_a_server_that_is_killed_and_restarted(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """TLS, Sentinel and Cluster, each with real servers."""
 
-import subprocess
+import datetime as dt
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from rehearsal.certificate import Certificate, self_signed
+from rehearsal.loopback import free_port
+from rehearsal.redis_server import RedisServer
+from rehearsal.waiting import wait_for
 from tests.shared_store.loops import failure, with_store
-from tests.shared_store.servers import RedisServer, free_port, wait_until
 from tlsmgr.errors import ConfigurationError
 from tlsmgr.shared_store.address import parse_address
 from tlsmgr.shared_store.failures import Cause, SharedStoreError
@@ -32,39 +35,25 @@ async def _all_methods(store: SharedStore) -> None:
     assert await store.apply(changes) == [None, None]
 
 
-def _certificate(directory: Path) -> Path:
-    """Make a certificate for 127.0.0.1, as a file; its key stands beside it."""
-    path = directory / "certificate.pem"
-    command = (
-        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=redis"
-    )
-    names = [
-        "-addext",
-        "subjectAltName=IP:127.0.0.1",
-        "-keyout",
-        str(directory / "key.pem"),
-        "-out",
-        str(path),
-    ]
-    subprocess.run([*command.split(), *names], check=True, capture_output=True)  # noqa: S603  # our own arguments
-    return path
+def _certificate(directory: Path) -> Certificate:
+    return self_signed(directory, now=dt.datetime.now(dt.UTC))
 
 
-def _tls_options(certificate: Path, port: int) -> list[str]:
+def _tls_options(files: Certificate, port: int) -> list[str]:
     return [
         f"tls-port {port}",
-        f"tls-cert-file {certificate}",
-        f"tls-key-file {certificate.parent / 'key.pem'}",
-        f"tls-ca-cert-file {certificate}",
+        f"tls-cert-file {files.certificate}",
+        f"tls-key-file {files.key}",
+        f"tls-ca-cert-file {files.certificate}",
     ]
 
 
 def test_tls_with_certificates_of_both_sides(tmp_path: Path) -> None:
     """The server wants a certificate from us, and we check its own."""
-    certificate, port = _certificate(tmp_path), free_port()
-    files = f"ssl_ca_certs={certificate}&ssl_certfile={certificate}&ssl_keyfile={tmp_path / 'key.pem'}"
-    with RedisServer(tmp_path / "redis", _tls_options(certificate, port)):
-        with_store(f"rediss://127.0.0.1:{port}?{files}", _all_methods)
+    files, port = _certificate(tmp_path), free_port()
+    options = f"ssl_ca_certs={files.certificate}&ssl_certfile={files.certificate}&ssl_keyfile={files.key}"
+    with RedisServer(tmp_path / "redis", _tls_options(files, port)):
+        with_store(f"rediss://localhost:{port}?{options}", _all_methods)
 
 
 def test_tls_with_a_certificate_that_nobody_vouches_for(tmp_path: Path) -> None:
@@ -73,20 +62,20 @@ def test_tls_with_a_certificate_that_nobody_vouches_for(tmp_path: Path) -> None:
     async def test(store: SharedStore) -> None:
         assert "certificate verify failed" in await failure(store.ping(), Cause.UNREACHABLE)
 
-    certificate, port = _certificate(tmp_path), free_port()
-    with RedisServer(tmp_path / "redis", [*_tls_options(certificate, port), "tls-auth-clients no"]):
-        with_store(f"rediss://127.0.0.1:{port}", test)
+    files, port = _certificate(tmp_path), free_port()
+    with RedisServer(tmp_path / "redis", [*_tls_options(files, port), "tls-auth-clients no"]):
+        with_store(f"rediss://localhost:{port}", test)
 
 
 def test_tls_with_a_certificate_of_another_name(tmp_path: Path) -> None:
     """The name is checked, unless the URL says otherwise."""
 
     async def refused(store: SharedStore) -> None:
-        assert "localhost" in await failure(store.ping(), Cause.UNREACHABLE)
+        assert "127.0.0.1" in await failure(store.ping(), Cause.UNREACHABLE)
 
-    certificate, port = _certificate(tmp_path), free_port()
-    url = f"rediss://localhost:{port}?ssl_ca_certs={certificate}"
-    with RedisServer(tmp_path / "redis", [*_tls_options(certificate, port), "tls-auth-clients no"]):
+    files, port = _certificate(tmp_path), free_port()
+    url = f"rediss://127.0.0.1:{port}?ssl_ca_certs={files.certificate}"
+    with RedisServer(tmp_path / "redis", [*_tls_options(files, port), "tls-auth-clients no"]):
         with_store(url, refused)
         with_store(f"{url}&ssl_check_hostname=no", _all_methods)
 
@@ -107,7 +96,7 @@ def _cluster(directory: Path, options: list[str], port: int) -> Iterator[RedisSe
     ]
     with RedisServer(directory, configuration, port=port) as server:
         server.ask("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
-        wait_until(lambda: b"cluster_state:ok" in server.ask("CLUSTER", "INFO"), "the cluster is complete")
+        wait_for("the cluster is complete", lambda: b"cluster_state:ok" in server.ask("CLUSTER", "INFO"))
         yield server
 
 
@@ -125,21 +114,17 @@ def test_a_cluster_that_serves_no_slots(tmp_path: Path) -> None:
 
     with _cluster(tmp_path / "redis", [], free_port()) as server:
         server.ask("CLUSTER", "FLUSHSLOTS")
-        wait_until(lambda: b"cluster_state:fail" in server.ask("CLUSTER", "INFO"), "the cluster is down")
+        wait_for("the cluster is down", lambda: b"cluster_state:fail" in server.ask("CLUSTER", "INFO"))
         with_store(f"redis+cluster://127.0.0.1:{server.port}", test)
 
 
 def test_a_cluster_with_tls(tmp_path: Path) -> None:
     """The files of TLS count for each of its servers."""
-    certificate, port = _certificate(tmp_path), free_port()
-    options = [
-        f"tls-port {port}",
-        *_tls_options(certificate, port)[1:],
-        "tls-auth-clients no",
-        "tls-cluster yes",
-    ]
+    files, port = _certificate(tmp_path), free_port()
+    options = [*_tls_options(files, port), "tls-auth-clients no", "tls-cluster yes"]
+    url = f"rediss+cluster://127.0.0.1:{port}?ssl_ca_certs={files.certificate}&ssl_check_hostname=no"
     with _cluster(tmp_path / "redis", options, 0):
-        with_store(f"rediss+cluster://127.0.0.1:{port}?ssl_ca_certs={certificate}", _all_methods)
+        with_store(url, _all_methods)
 
 
 @contextmanager
@@ -149,7 +134,7 @@ def _watched(directory: Path) -> Iterator[tuple[RedisServer, RedisServer, RedisS
         master = at_end.enter_context(RedisServer(directory / "master", port=free_port()))
         options = [f"replicaof 127.0.0.1 {master.port}", "repl-diskless-sync-delay 0"]
         replica = at_end.enter_context(RedisServer(directory / "replica", options, port=free_port()))
-        wait_until(lambda: b"state=online" in master.ask("INFO", "replication"), "the replica is in sync")
+        wait_for("the replica is in sync", lambda: b"state=online" in master.ask("INFO", "replication"))
         options = [
             f"sentinel monitor mail 127.0.0.1 {master.port} 1",
             "sentinel down-after-milliseconds mail 300",
@@ -158,7 +143,7 @@ def _watched(directory: Path) -> Iterator[tuple[RedisServer, RedisServer, RedisS
         sentinel = at_end.enter_context(
             RedisServer(directory / "sentinel", options, port=free_port(), sentinel=True)
         )
-        wait_until(lambda: b"slaves=1" in sentinel.ask("INFO", "sentinel"), "the sentinel knows the replica")
+        wait_for("the sentinel knows the replica", lambda: b"slaves=1" in sentinel.ask("INFO", "sentinel"))
         yield master, replica, sentinel
 
 
@@ -182,7 +167,7 @@ def test_sentinels_lead_to_the_new_master_when_the_old_one_dies(tmp_path: Path) 
 
     async def test(store: SharedStore) -> None:
         await store.put(b"key", b"value", _MINUTE)
-        wait_until(lambda: replica.ask("EXISTS", "key") == b":1\r\n", "the replica has it")
+        wait_for("the replica has it", lambda: replica.ask("EXISTS", "key") == b":1\r\n")
         master.kill()
         await _insist(store)
         assert await store.get(b"key") == b"value"

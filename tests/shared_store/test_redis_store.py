@@ -1,13 +1,13 @@
 import asyncio
 
+from rehearsal.redis_server import RedisServer
 from tests.shared_store.loops import with_store
-from tests.shared_store.servers import RedisServer
-from tlsmgr.shared_store.store import SharedPut, SharedRemove, SharedStore
+from tlsmgr.shared_store.store import VALUE_MAX, SharedPut, SharedRemove, SharedStore
 
 _MINUTE = 60_000
 
 
-def test_a_value_is_found_until_it_is_removed(server: RedisServer) -> None:
+def test_a_value_is_found_until_it_is_removed(redis_server: RedisServer) -> None:
     """Any bytes are keys and values."""
     value = bytes(range(256))
 
@@ -19,22 +19,32 @@ def test_a_value_is_found_until_it_is_removed(server: RedisServer) -> None:
         await store.delete(b"\0key")
         assert await store.get(b"\0key") is None
 
-    with_store(server.url, test)
+    with_store(redis_server.url, test)
 
 
-def test_a_value_has_its_time_to_live(server: RedisServer) -> None:
+def test_a_large_value_is_read_in_part(redis_server: RedisServer) -> None:
+    """Somebody else put it there: our own are smaller."""
+    redis_server.ask("SETRANGE", "key", str(100 << 20), "x")
+
+    async def test(store: SharedStore) -> None:
+        assert await store.get(b"key") == bytes(VALUE_MAX)
+
+    with_store(redis_server.url, test)
+
+
+def test_a_value_has_its_time_to_live(redis_server: RedisServer) -> None:
     """The store forgets it by itself."""
 
     async def test(store: SharedStore) -> None:
         await store.put(b"key", b"value", _MINUTE)
         assert await store.put_if_absent(b"other", b"value", _MINUTE) == b"value"
 
-    with_store(server.url, test)
+    with_store(redis_server.url, test)
     for key in ("key", "other"):
-        assert 50_000 < int(server.ask("PTTL", key)[1:]) <= _MINUTE
+        assert 50_000 < int(redis_server.ask("PTTL", key)[1:]) <= _MINUTE
 
 
-def test_of_several_who_put_first_one_wins_for_all(server: RedisServer) -> None:
+def test_of_several_who_put_first_one_wins_for_all(redis_server: RedisServer) -> None:
     """Whoever comes second gets what is there, and overwrites nothing."""
 
     async def test(store: SharedStore) -> None:
@@ -44,10 +54,10 @@ def test_of_several_who_put_first_one_wins_for_all(server: RedisServer) -> None:
         assert winners[0] in values
         assert await store.get(b"key") == winners[0]
 
-    with_store(server.url, test)
+    with_store(redis_server.url, test)
 
 
-def test_changes_are_made_in_their_order_in_one_round_trip(server: RedisServer) -> None:
+def test_changes_are_made_in_their_order_in_one_round_trip(redis_server: RedisServer) -> None:
     """Of one key, the last change counts."""
 
     async def test(store: SharedStore) -> None:
@@ -61,25 +71,25 @@ def test_changes_are_made_in_their_order_in_one_round_trip(server: RedisServer) 
         )
         assert outcomes == [None] * 4
 
-    with_store(server.url, test)
-    assert server.keys() == [b"a"]
-    assert server.value(b"a") == b"2"
+    with_store(redis_server.url, test)
+    assert redis_server.keys() == [b"a"]
+    assert redis_server.value(b"a") == b"2"
 
 
-def test_a_hit_is_one_command(server: RedisServer) -> None:
-    """Nothing but GET is sent for it, as the server counts: no login, no health check, no library's name."""
+def test_a_hit_is_one_command(redis_server: RedisServer) -> None:
+    """Nothing but GETRANGE is sent, as the server counts: no login, no health check, no library's name."""
 
     async def test(store: SharedStore) -> None:
         await store.put(b"key", b"value", _MINUTE)
-        before = server.ask("INFO", "stats")
+        before = redis_server.ask("INFO", "stats")
         for _ in range(10):
             assert await store.get(b"key") == b"value"
-        counted = _commands(server.ask("INFO", "stats")) - _commands(before)
+        counted = _commands(redis_server.ask("INFO", "stats")) - _commands(before)
         assert counted == 10 + 1  # and our own INFO
 
-    with_store(server.url, test)
-    assert server.calls("get") == 10
-    assert server.calls("client|setinfo") == server.calls("hello") == 0
+    with_store(redis_server.url, test)
+    assert redis_server.calls("getrange") == 10
+    assert redis_server.calls("client|setinfo") == redis_server.calls("hello") == 0
 
 
 def _commands(stats: bytes) -> int:

@@ -19,7 +19,7 @@ class OccasionalLog:
         self._interval = interval
         self._quiet_until: dict[tuple[str, str], float] = {}
 
-    def warning(self, subject: str, message: str, *arguments: object, cause: str = "") -> None:
+    def warning(self, subject: str, message: str, *arguments: object, cause: str = "") -> bool:
         """Log ``message`` unless this subject has been warned about a short while ago.
 
         Args:
@@ -27,11 +27,16 @@ class OccasionalLog:
             message: As logging takes it, with its ``arguments``.
             arguments: See ``message``.
             cause: Another cause of the same trouble is told at once; there are few.
+
+        Returns:
+            Whether it was logged.
         """
         now = self._clock()
-        if now >= self._quiet_until.get((subject, cause), now):
-            self._quiet_until[subject, cause] = now + self._interval
-            self._log.warning(message, *arguments)
+        if now < self._quiet_until.get((subject, cause), now):
+            return False
+        self._quiet_until[subject, cause] = now + self._interval
+        self._log.warning(message, *arguments)
+        return True
 
     def recovered(self, subject: str, message: str, *arguments: object) -> None:
         """Log ``message`` if there was a warning about this subject, and start afresh."""

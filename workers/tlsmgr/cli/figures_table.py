@@ -27,6 +27,8 @@ def _all_sections(stats: AllStats) -> Iterator[list[_Row]]:
     yield _caches(stats, [*_at(stats, CACHE_SERVER, "caches") | _at(stats, EXPIRY_SWEEPER, "caches")])
     yield _named("ticket keys", _at(stats, CACHE_SERVER, "ticket_keys", "requests"), _TICKET_KEYS)
     yield _named("farm", _at(stats, CACHE_SERVER, "farm"), _FARM)
+    for store in _at(stats, CACHE_SERVER, "shared_stores"):
+        yield _named(f"shared store {store}", _at(stats, CACHE_SERVER, "shared_stores", store), _SHARED_STORE)
     yield _named("seeds", _at(stats, CACHE_SERVER, "seeds"), _SEEDS)
     yield _named("random numbers", _at(stats, PRNG_SERVER), _RANDOM)
     yield _requests(stats)
@@ -52,6 +54,7 @@ _FARM = {
     "failures": "failures",
     "tickets from the future": "early_tickets",
 }
+_SHARED_STORE = {"its circuit breaker is": "state", "trouble": "trouble", "round trips": "round_trips"}
 _SEEDS = {"from the pool": "pool", "from the kernel": "kernel"}
 _RANDOM = {
     "source": "source",
@@ -139,6 +142,12 @@ def _reason(name: str) -> Callable[[Mapping[str, object]], str]:
     return show
 
 
+def _shared_hits(figures: Mapping[str, object]) -> str:
+    shared = figures.get("shared")
+    lookups = shared.get("lookups") if isinstance(shared, Mapping) else None
+    return str(lookups.get("hit", _NOTHING)) if isinstance(lookups, Mapping) else _NOTHING
+
+
 def _hit_rate(figures: Mapping[str, object]) -> str:
     hits, misses = number(figures.get("hits")), number(figures.get("misses"))
     if hits is None or misses is None or not hits + misses:
@@ -181,6 +190,7 @@ _CACHE_LINES = (
     ("misses", CACHE_SERVER, _plain("misses")),
     ("hit rate", CACHE_SERVER, _hit_rate),
     *((f"missed: {reason.replace('_', ' ')}", CACHE_SERVER, _reason(reason)) for reason in _REASONS),
+    ("found in the shared store", CACHE_SERVER, _shared_hits),
     ("saved", CACHE_SERVER, _plain("stored")),
     ("deleted", CACHE_SERVER, _plain("removed")),
     ("gone before time", CACHE_SERVER, _plain("evictions")),

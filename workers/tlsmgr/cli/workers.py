@@ -79,9 +79,14 @@ def _revoke(options: argparse.Namespace) -> ExitCode:
     if advice := result.get("farm"):
         sys.stdout.write(f"{advice}\n")
     for cache, reason in result["failures"].items():
-        what = cache if cache.startswith("ticket keys") else f"sessions of cache {cache}"
-        sys.stderr.write(f"tlsmgr: {what} may come back with a restart: {reason}\n")
+        sys.stderr.write(f"tlsmgr: {_of_whom(cache)} may come back with a restart: {reason}\n")
     return ExitCode.NOT_DONE if result["failures"] else ExitCode.OK
+
+
+def _of_whom(place: str) -> str:
+    if place.startswith("ticket keys"):
+        return place
+    return f"sessions in {place}" if place.startswith("shared store") else f"sessions of cache {place}"
 
 
 def _fate_of_sessions(result: dict[str, object]) -> str:

@@ -74,6 +74,7 @@ def _database(cache_type: CacheType, values: Mapping[str, Any], reader: ValueRea
             values[name],
             default_type=values["default_database_type"],
             queue_directory=values["queue_directory"],
+            own_directory=values["data_directory"] / f"{cache_type.value}_tls_session_cache.diskcache",
         )
     except BadValueError as error:
         raise reader.error(name, str(error)) from error

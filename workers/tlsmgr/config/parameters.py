@@ -65,7 +65,7 @@ def _cache_parameters(cache_type: CacheType) -> tuple[Parameter, ...]:
             name=database_name(cache_type),
             default="",
             kind=Kind.STRING,
-            help=f"The database with the {role}'s TLS sessions, as type:path; empty for none.",
+            help=f"The database with the {role}'s TLS sessions, as type:path or redis:URL; empty for none.",
             section=Section.CACHE,
         ),
         _time(
@@ -190,6 +190,12 @@ _SERVICE = (
         default="local",
         kind=Kind.KEY_SOURCE,
         help="Where ticket keys come from: local, or, for hosts that share them, ratchet:file.",
+    ),
+    _service(
+        name="tlsmgr_redis_credentials_file",
+        default="",
+        kind=Kind.PATH,
+        help="A file with user:password, or a password, for shared stores; empty where they want none.",
     ),
     _service(
         name="tlsmgr_farm_secret_file",

@@ -11,7 +11,7 @@ from tlsmgr.config.caches import CacheSettings, cache_settings
 from tlsmgr.config.configuration import Configuration, load_configuration
 from tlsmgr.config.key_source import TicketKeySource
 from tlsmgr.config.maincf import Place
-from tlsmgr.config.parameters import PARAMETERS
+from tlsmgr.config.parameters import PARAMETERS, database_name
 from tlsmgr.config.reading import ValueReader
 from tlsmgr.config.schema import Kind
 from tlsmgr.config.unknown import unknown_name_warnings
@@ -61,6 +61,7 @@ class Settings:
     tlsmgr_memory_cache_size: int
     tlsmgr_metrics_address: NetworkAddress | None
     tlsmgr_protocol_announcement: bool
+    tlsmgr_redis_credentials_file: Path | None
     tlsmgr_request_size_limit: int
     tlsmgr_run_directory: Path
     tlsmgr_sealing_key_file: Path | None
@@ -125,6 +126,8 @@ def make_settings(configuration: Configuration) -> Settings:
     caches = cache_settings(values, reader)
     if values["tlsmgr_ticket_key_source"].is_shared:
         _check_clock_skew(values["tlsmgr_clock_skew"], caches[CacheType.SMTPD].timeout, reader)
+    if values["tlsmgr_farm_secret_file"] is None:
+        _check_nothing_is_shared(caches, reader)
     return Settings(
         **values,
         caches=caches,
@@ -139,3 +142,13 @@ def _check_clock_skew(skew: int, timeout: int, reader: ValueReader) -> None:
             "tlsmgr_clock_skew",
             f"expected a quarter of smtpd_tls_session_cache_timeout at most: {timeout // 2 // 2} s",
         )
+
+
+def _check_nothing_is_shared(caches: Mapping[CacheType, CacheSettings], reader: ValueReader) -> None:
+    for cache_type, cache in caches.items():
+        if cache.database is not None and cache.database.shared is not None:
+            raise reader.error(
+                "tlsmgr_farm_secret_file",
+                f"expected the file with the farm's secret, which seals what {database_name(cache_type)}"
+                " shares; tlsmgr farm new-secret makes one",
+            )

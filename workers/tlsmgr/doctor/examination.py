@@ -2,7 +2,14 @@
 
 from collections.abc import Iterator
 
-from tlsmgr.doctor import farm_checks, file_checks, postfix_checks, supervisor_checks, worker_checks
+from tlsmgr.doctor import (
+    farm_checks,
+    file_checks,
+    postfix_checks,
+    shared_store_checks,
+    supervisor_checks,
+    worker_checks,
+)
 from tlsmgr.doctor.findings import Finding, failed
 from tlsmgr.doctor.surroundings import Check, Surroundings
 from tlsmgr.errors import TlsmgrError
@@ -23,6 +30,7 @@ CHECKS: tuple[Check, ...] = (
     file_checks.clock,
     farm_checks.secret,
     farm_checks.keys,
+    shared_store_checks.shared_stores,
     postfix_checks.sockets,
     postfix_checks.hookup,
     postfix_checks.service_name,

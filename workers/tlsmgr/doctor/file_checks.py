@@ -5,7 +5,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from tlsmgr.config.databases import DISKCACHE
+from tlsmgr.config.databases import FOREIGN_TYPES
 from tlsmgr.doctor.findings import Finding, failed, ok, warning
 from tlsmgr.doctor.surroundings import Surroundings
 from tlsmgr.errors import ConfigurationError
@@ -76,7 +76,7 @@ def stores(host: Surroundings) -> Iterator[Finding]:
 def leftovers(host: Surroundings) -> Iterator[Finding]:
     """No database of Postfix's own tlsmgr lies about, with sessions that nothing seals."""
     for cache_type, cache in host.settings.caches.items():
-        if cache.database is None or cache.database.kind == DISKCACHE:
+        if cache.database is None or cache.database.kind not in FOREIGN_TYPES:
             continue
         path = cache.database.directory.with_suffix("")
         name = f"former database of {cache_type.value}"

@@ -123,14 +123,25 @@ _WORKERS = (
 
 _CACHES = (
     *_cache(
-        ("hits", "Lookups that found a session.", "hits"),
-        ("misses", "Lookups that found none, by reason.", "misses_by_reason.{reason}"),
+        ("hits", "Lookups that found a session on this host.", "hits"),
+        ("misses", "Lookups that found none on this host, by reason.", "misses_by_reason.{reason}"),
         ("updates", "Requests to save a session.", "updates"),
         ("stores", "Sessions that were saved.", "stored"),
         ("delete_requests", "Requests to delete a session.", "deletes"),
         ("deletes", "Sessions that were deleted on request.", "removed"),
         ("evictions", "Sessions that went before their time, for want of room.", "evictions"),
         ("tampered_entries", "Entries found that were changed or moved on disk.", "tampered"),
+        (
+            "shared_lookups",
+            "Lookups that this host had nothing for, by what came of asking the shared store.",
+            "shared.lookups.{outcome}",
+        ),
+        (
+            "shared_tampered_entries",
+            "Entries found in the shared store that no host of the farm had put there.",
+            "shared.tampered",
+        ),
+        ("unshared_sessions", "Sessions that were too large for the shared store.", "shared.too_large"),
     ),
     *_cache_gauges(
         ("enabled", "Whether the configuration names a database for the cache.", "enabled"),
@@ -274,5 +285,38 @@ _FARM = (
     ),
 )
 
+_SHARED_STORES = (
+    _gauge(
+        "shared_store_up",
+        "Whether the shared store is asked: not while it does not answer, or not in time.",
+        CACHE_SERVER,
+        "shared_stores.{store}.up",
+    ),
+    _counter(
+        "shared_store_round_trips",
+        "Questions to the shared store; changes go in groups, and a group counts once.",
+        CACHE_SERVER,
+        "shared_stores.{store}.round_trips",
+    ),
+    _counter(
+        "shared_store_failures",
+        "Failures of the shared store, by cause.",
+        CACHE_SERVER,
+        "shared_stores.{store}.failures.{cause}",
+    ),
+    _gauge(
+        "shared_store_queue_entries",
+        "Changes that wait for the shared store.",
+        CACHE_SERVER,
+        "shared_stores.{store}.queue.waiting",
+    ),
+    _counter(
+        "shared_store_changes",
+        "Changes for the shared store: sent, refused by it, or dropped since too many waited.",
+        CACHE_SERVER,
+        "shared_stores.{store}.queue.changes.{outcome}",
+    ),
+)
+
 #: Every metric that is read out of ``stats``.
-METRICS: Final = (*_WORKERS, *_CACHES, *_SECRETS, *_FARM, *_SWEEPS, *_PRNG)
+METRICS: Final = (*_WORKERS, *_CACHES, *_SECRETS, *_FARM, *_SHARED_STORES, *_SWEEPS, *_PRNG)

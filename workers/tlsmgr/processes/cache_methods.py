@@ -50,7 +50,7 @@ class CacheMethods:
     def _list(self, params: tuple[object, ...]) -> Result:
         """``cache_type, after``: entries, each ``(id, stored_at, expires_at, bytes)``, and ``next``."""
         cache, after = self._cache_and_place(params, 2)
-        page = cache.layers.entries(after) if cache.is_enabled else []
+        page = cache.entries(after) if cache.is_enabled else []
         entries = [
             (entry.cache_id, entry.stored_at, entry.expires_at, max(0, entry.size - OVERHEAD))
             for entry in page
@@ -111,7 +111,7 @@ async def _undisturbed_step(cache: SessionCache, after: int, destination: str, *
     gives_up_at = loop.time() + _BUSY_SECONDS
     while True:
         try:
-            return flush_step(cache.layers, after, destination, dry_run=dry_run)
+            return flush_step(cache, after, destination, dry_run=dry_run)
         except StoreBusyError:
             if loop.time() > gives_up_at:
                 raise

@@ -33,6 +33,7 @@ from tlsmgr.service.revocation import revoke
 from tlsmgr.service.seeds import SeedReserve
 from tlsmgr.service.session_cache import SessionCache
 from tlsmgr.service.session_memory import SessionMemory
+from tlsmgr.service.sharing import Sharing
 from tlsmgr.service.ticket_keys import TicketKeys, rotation_mark
 from tlsmgr.storage.sessions import SessionStore
 from tlsmgr.transport.peer import PeerCredentials, user_ids
@@ -53,6 +54,7 @@ class CacheServer:
         self._settings = settings
         self._identity = Identity(KIND.name)
         self._custody = Custody(Side.CACHE_SERVER, settings, os.urandom)
+        self._sharing = Sharing(time.time)
         self._memory = SessionMemory(settings.tlsmgr_memory_cache_size)
         self._caches: dict[CacheType, SessionCache] = {}
         self._directories: Mapping[CacheType, Path] = {}
@@ -62,8 +64,9 @@ class CacheServer:
         self._at_end = AsyncExitStack()
 
     def open_privileged(self) -> None:
-        """Read the sealing key, which may be root's alone."""
+        """Read the sealing key and what opens shared stores, which may be root's alone."""
         self._custody.open_privileged()
+        self._sharing.open_privileged(self._settings, _postfix_users(self._settings))
 
     async def start(self) -> None:
         """Open the stores and both sockets, and serve."""
@@ -86,6 +89,8 @@ class CacheServer:
             former=FormerKeys(settings.data_directory / _FORMER_KEY_FILE),
         )
         self._at_end.callback(self._ticket_keys.close)
+        self._at_end.push_async_callback(self._sharing.close)
+        self._sharing.start()
         self._farm = FarmSources(self._ticket_keys)
         self._at_end.push_async_callback(self._farm.close)
         await self._farm.start(settings)
@@ -171,10 +176,11 @@ class CacheServer:
             former = self._caches.get(cache_type)
             if former is not None and directory == self._directories.get(cache_type):
                 former.use(cache_settings)
-                continue
-            if former is not None:
-                self._retire(former)
-            self._caches[cache_type] = self._open_cache(cache_settings, directory)
+            else:
+                if former is not None:
+                    self._retire(former)
+                self._caches[cache_type] = self._open_cache(cache_settings, directory)
+            self._caches[cache_type].share(self._sharing.sessions(cache_settings))
         self._directories = directories
         self._ticket_keys.timeout = settings.caches[CacheType.SMTPD].timeout
         self._ticket_keys.lease = settings.tlsmgr_ticket_key_lease
@@ -204,12 +210,13 @@ class CacheServer:
         return RpcDialogue(self._settings.tlsmgr_request_size_limit, methods)
 
     def _revoke(self) -> Coroutine[Any, Any, Mapping[str, object]]:
-        return revoke(self._custody, self._ticket_keys, self._caches, self._directories)
+        return revoke(self._custody, self._ticket_keys, self._caches, self._directories, self._sharing)
 
     def _stats(self) -> Mapping[str, object]:
         postfix, rpc = self._servers
         return self._identity.stats(
             caches={cache_type.value: cache.stats() for cache_type, cache in self._caches.items()},
+            shared_stores=self._sharing.stats(),
             seeds=asdict(self._seeds.figures),
             sealing=self._custody.figures(),
             ticket_keys=self._ticket_keys.figures.as_map(),

@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol
 
 from tlsmgr.destinations import leading_to
 from tlsmgr.storage.listing import ListedEntry
-from tlsmgr.storage.sessions import Change, Remove
+from tlsmgr.storage.sessions import Remove
 
 # 50 us each: so many hold the event loop for less than 2 ms.
 _REMOVALS_A_STEP = 25
@@ -17,7 +17,7 @@ class FlushedStore(Protocol):
     def entries(self, after: int) -> list[ListedEntry]:
         """Return a page of entries behind number ``after``; none at the end."""
 
-    def apply(self, changes: Sequence[Change]) -> object:
+    def apply(self, changes: Sequence[Remove]) -> object:
         """Make all changes in one transaction or none."""
 
 
@@ -42,7 +42,7 @@ def flush_step(store: FlushedStore, after: int, destination: str, *, dry_run: bo
         StoreError: The store cannot be used.
     """
     is_chosen = leading_to(destination) if destination else _always
-    chosen: list[Change] = []
+    chosen: list[Remove] = []
     number: int | None = None
     for entry in store.entries(after):
         number = entry.number

@@ -10,6 +10,7 @@ from tlsmgr.messages import CacheType
 from tlsmgr.sealing.custody import Custody
 from tlsmgr.service.farm_keys import FarmRevocation
 from tlsmgr.service.session_cache import SessionCache
+from tlsmgr.service.sharing import Sharing
 from tlsmgr.service.ticket_keys import TicketKeys
 from tlsmgr.storage.quarantine import destroy_set_aside
 
@@ -26,6 +27,7 @@ async def revoke(
     ticket_keys: TicketKeys,
     caches: Mapping[CacheType, SessionCache],
     directories: Mapping[CacheType, Path],
+    sharing: Sharing,
 ) -> Mapping[str, object]:
     """Drop all ticket keys and all sessions, and make a new sealing key.
 
@@ -40,6 +42,7 @@ async def revoke(
         ticket_keys: The ticket keys.
         caches: The sessions.
         directories: Of the caches that are enabled, the stores' directories.
+        sharing: The stores that hosts share.
 
     Returns:
         ``status``: NOT_DONE when there are ``failures``.
@@ -47,13 +50,15 @@ async def revoke(
         ``ticket_seconds``: for how long running smtpd processes may accept old tickets, at the worst.
         ``set_aside_removed``: how many stores that were set aside are removed.
         ``failures``: by cache, why sessions could not be removed that a restart may bring back;
-            and by "ticket keys" and "ticket keys of the farm", why those could not.
+            by "ticket keys" and "ticket keys of the farm", why those could not; and by "shared store"
+            and its address, why other hosts may still find sessions there.
         ``farm``: what is left to do on the other hosts of a farm; empty for nothing.
     """
     renewed = custody.renew()
     seconds, not_saved = ticket_keys.revoke()
     farm_keys = None if ticket_keys.farm is None else ticket_keys.farm.revoke()
     removals = {cache_type: cache.revoke() for cache_type, cache in caches.items()}
+    shared = sharing.revoke()
     _log.warning("all ticket keys and sessions are revoked")
     renewed = renewed and await custody.shared(within=_SHARING_SECONDS)
     failures = dict[str, str]()
@@ -63,6 +68,7 @@ async def revoke(
         removed = await _destroy_set_aside(directories, failures)
         if not_saved:
             failures[_TICKET_KEYS] = not_saved
+    failures |= await shared
     of_farm = FarmRevocation() if farm_keys is None else await farm_keys
     if of_farm.failure:
         failures[_FARM_KEYS] = of_farm.failure

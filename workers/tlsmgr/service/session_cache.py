@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from tlsmgr.config.caches import CacheSettings
 from tlsmgr.errors import Status, StoreBusyError, StoreError
@@ -20,7 +20,9 @@ from tlsmgr.sealing.session_sealer import SessionSealer
 from tlsmgr.service.kept_store import KeptStore, OpenStore
 from tlsmgr.service.layered_store import LayeredStore
 from tlsmgr.service.session_memory import SessionMemory
+from tlsmgr.service.shared_sessions import SharedSessions
 from tlsmgr.storage.limits import StoreLimits
+from tlsmgr.storage.listing import ListedEntry
 from tlsmgr.storage.sessions import Change, Put, Remove
 
 _log = logging.getLogger(__name__)
@@ -73,6 +75,7 @@ class SessionCache:
         self.figures = self._layers.figures
         label = settings.cache_type.value
         self._kept = None if open_store is None else KeptStore(self._layers, open_store, label)
+        self._shared: SharedSessions | None = None
         self.use(settings)
 
     @property
@@ -82,7 +85,7 @@ class SessionCache:
 
     @property
     def layers(self) -> LayeredStore:
-        """Its sessions, for who lists or removes them."""
+        """Its sessions on this host."""
         return self._layers
 
     def contents(self) -> Mapping[str, int]:
@@ -101,7 +104,8 @@ class SessionCache:
         """Return all there is to tell of this cache, in numbers."""
         limits = self._layers.limits
         bounds = {"entry_limit": limits.entries, "size_limit": limits.size, "memory_bytes": self._shelf.used}
-        return {"enabled": self.is_enabled, **self.figures.as_map(), **self.contents(), **bounds}
+        shared = {} if self._shared is None else {"shared": self._shared.stats()}
+        return {"enabled": self.is_enabled, **self.figures.as_map(), **self.contents(), **bounds, **shared}
 
     def use(self, settings: CacheSettings) -> None:
         """Go on with other parameters for the same store."""
@@ -116,8 +120,18 @@ class SessionCache:
         # A lookup that is logged goes the whole way.
         return None if self._logs_events else self._layers.recall(cache_id, self._clock(), self._timeout)
 
-    def lookup(self, request: LookupRequest) -> LookupReply:
-        """Return the session, if it is there and its time is not over."""
+    def share(self, shared: SharedSessions | None) -> None:
+        """Ask ``shared`` for what is not here, and tell it what is saved and deleted; or nobody any more."""
+        self._shared = shared
+        if shared is not None and self._kept is not None:
+            # With the times that it has: what other hosts saved does not live longer for being found.
+            shared.keep = self._kept.submit
+
+    def lookup(self, request: LookupRequest) -> LookupReply | asyncio.Future[LookupReply]:
+        """Return the session, if it is there and its time is not over.
+
+        What other hosts may have comes as a future, within 20 ms.
+        """
         if self._kept is None:
             self.figures.disabled += 1
             return _REFUSED_LOOKUP
@@ -130,7 +144,7 @@ class SessionCache:
             self._kept.failed(error)
             session = None
         if session is None:
-            return _NOT_FOUND
+            return _NOT_FOUND if self._shared is None else self._shared.lookup(request.cache_id)
         return LookupReply(status=Status.OK, session=session)
 
     def update(self, request: UpdateRequest) -> StatusReply | asyncio.Future[StatusReply]:
@@ -145,21 +159,36 @@ class SessionCache:
         self.figures.updates += 1
         self._on_session(request.session)
         now = self._clock()
-        return self._submit(
-            Put(
-                cache_id=request.cache_id,
-                session=request.session,
-                stored_at=now,
-                expires_at=now + self._timeout,
-            )
+        put = Put(
+            cache_id=request.cache_id,
+            session=request.session,
+            stored_at=now,
+            expires_at=now + self._timeout,
         )
+        if self._shared is not None and self._kept is not None:
+            self._shared.put(put)
+        return self._submit(put)
 
     def delete(self, request: DeleteRequest) -> StatusReply | asyncio.Future[StatusReply]:
         """Remove a session; the reply comes when it is gone from the store."""
         if self._logs_events and self.is_enabled:
             _log.info("delete %s session id=%s", self._label, printable(request.cache_id))
         self.figures.deletes += 1
+        if self._shared is not None and self._kept is not None:
+            self._shared.remove(request.cache_id)
         return self._submit(Remove(cache_id=request.cache_id))
+
+    def entries(self, after: int) -> list[ListedEntry]:
+        """Return a page of what this host has, as ``LayeredStore.entries`` does."""
+        return self._layers.entries(after)
+
+    def apply(self, changes: Sequence[Remove]) -> Sequence[bool]:
+        """Remove entries here at once, as ``LayeredStore.apply`` does, and then for the other hosts."""
+        done = self._layers.apply(changes)
+        if self._shared is not None:
+            for change in changes:
+                self._shared.remove(change.cache_id)
+        return done
 
     def revoke(self) -> "asyncio.Task[str]":
         """Have nothing found any more that was saved before; call it after ``Sealer.begin_anew``.

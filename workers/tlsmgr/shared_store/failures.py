@@ -25,11 +25,6 @@ class Cause(Enum):
         """Whether any other request would have met it, too: then it is better not to ask for a while."""
         return self in _OF_WHOLE_STORE
 
-    @property
-    def passes(self) -> bool:
-        """Whether the same change is worth another try when the store works again."""
-        return self in _OF_WHOLE_STORE or self is Cause.READ_ONLY
-
 
 _OF_WHOLE_STORE = frozenset(
     {Cause.UNREACHABLE, Cause.SLOW, Cause.LOADING, Cause.FAILING_OVER, Cause.LOGIN, Cause.DATABASE}

@@ -38,7 +38,7 @@ _SAID = {
     Cause.LOADING: "is loading its data",
     Cause.FAILING_OVER: "is failing over, or has no server for our keys",
     Cause.LOGIN: f"refuses our user or password; see {_PARAMETER}",
-    Cause.RIGHTS: "denies our user a command or a key; it needs +get +set +del +ping and ~tlsmgr:*",
+    Cause.RIGHTS: "denies our user a command or a key; it needs +getrange +set +del +ping and ~tlsmgr:*",
     Cause.WRONG_TYPE: "has another program's data under our keys; use a database of our own",
     Cause.READ_ONLY: "is a replica that takes no changes; name its master, or use redis+sentinel://",
     Cause.FULL: "is full; raise its maxmemory, or set maxmemory-policy volatile-ttl",

@@ -9,7 +9,7 @@ from tlsmgr.shared_store.address import Credentials, StoreAddress
 from tlsmgr.shared_store.failures import SharedStoreError
 from tlsmgr.shared_store.redis_clients import close_client, make_client
 from tlsmgr.shared_store.redis_errors import as_shared_store_error
-from tlsmgr.shared_store.store import SharedChange, SharedPut
+from tlsmgr.shared_store.store import VALUE_MAX, SharedChange, SharedPut
 
 #: What a command may raise. The cluster's are no RedisError, some of the system's pass through, and
 #: a cluster whose servers have no slots makes redis-py look for the first of none.
@@ -37,9 +37,9 @@ class RedisStore:
         return f"<RedisStore {self._address}>"
 
     async def get(self, key: bytes) -> bytes | None:
-        """Return what is under ``key``, or None: one round trip."""
-        found = await self._ask("GET", key)
-        return found if isinstance(found, bytes) else None
+        """Return what is under ``key``, cut to ``VALUE_MAX``, or None; nothing at all is None, too."""
+        found = await self._ask("GETRANGE", key, 0, VALUE_MAX - 1)
+        return found if found and isinstance(found, bytes) else None
 
     async def put(self, key: bytes, value: bytes, milliseconds: int) -> None:
         """Have ``value`` under ``key`` for so long, whatever was there."""

@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from tlsmgr.shared_store.failures import SharedStoreError
+
+#: Bytes of a value that are read at most: who else writes to the store cannot have us read megabytes.
+VALUE_MAX: Final = 64 << 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +36,10 @@ class SharedStore(Protocol):
     """
 
     async def get(self, key: bytes) -> bytes | None:
-        """Return what is under ``key``, or None: one round trip."""
+        """Return what is under ``key``, cut to ``VALUE_MAX``, or None; nothing at all is None, too.
+
+        It takes one round trip.
+        """
 
     async def put(self, key: bytes, value: bytes, milliseconds: int) -> None:
         """Have ``value`` under ``key`` for so long, whatever was there."""

@@ -1,34 +1,19 @@
 """Real redis-server processes: each with a directory, a socket and perhaps a port of its own."""
 
-import os
-import shutil
 import signal
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Self
 
-READY_SECONDS = 20.0
+from rehearsal.loopback import HOST
+from rehearsal.programs import program
+from rehearsal.waiting import wait_for
+
+_READY_SECONDS = 20.0
 _STOP_SECONDS = 10.0
-
-
-def free_port() -> int:
-    """Return a port of the loopback address that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def wait_until(is_so: Callable[[], bool], what: str, seconds: float = READY_SECONDS) -> None:
-    """Call ``is_so`` until it returns something true; fail with ``what`` after so many seconds."""
-    ends_at = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < ends_at, f"not within {seconds} s: {what}"
-        time.sleep(0.01)
 
 
 class RedisServer:
@@ -48,10 +33,9 @@ class RedisServer:
         self.directory = directory
         self.socket = directory / "redis.sock"
         self.port = port
-        self.password = ""
         lines = (
             f"port {port}",
-            "bind 127.0.0.1",
+            f"bind {HOST}",
             f"unixsocket {self.socket}",
             f"dir {directory}",
             f"logfile {directory / 'redis.log'}",
@@ -73,7 +57,7 @@ class RedisServer:
     @property
     def tcp_url(self) -> str:
         """The URL of its port."""
-        return f"redis://127.0.0.1:{self.port}"
+        return f"redis://{HOST}:{self.port}"
 
     def __enter__(self) -> Self:
         self.start()
@@ -84,12 +68,13 @@ class RedisServer:
 
     def start(self, *, wait: bool = True) -> None:
         """Start it, and wait until it answers."""
-        program = shutil.which("redis-server")
-        assert program is not None, "redis-server is missing; scripts/test installs it"
-        command = [program, str(self._configuration)] + (["--sentinel"] if self._is_sentinel else [])
+        found = program("redis-server")
+        if found is None:
+            raise AssertionError("redis-server is missing; scripts/test installs it")
+        command = [str(found), str(self._configuration), *(["--sentinel"] if self._is_sentinel else [])]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603  # our own arguments
         if wait:
-            wait_until(self._answers, "redis-server answers")
+            wait_for("redis-server", self._answers, seconds=_READY_SECONDS)
 
     def kill(self) -> None:
         """End it at once, as a crash does."""
@@ -101,22 +86,21 @@ class RedisServer:
     @contextmanager
     def stopped(self) -> Iterator[None]:
         """Have it neither answer nor end for a while: SIGSTOP."""
-        assert self._process is not None
-        os.kill(self._process.pid, signal.SIGSTOP)
+        self._signal(signal.SIGSTOP)
         try:
             yield
         finally:
-            if self._process is not None:
-                os.kill(self._process.pid, signal.SIGCONT)
+            self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
 
     def ask(self, *words: bytes | str) -> bytes:
         """Return the answer to one command, as it is on the wire."""
         with closing(socket.socket(socket.AF_UNIX)) as client:
             client.settimeout(5)
             client.connect(str(self.socket))
-            if self.password:
-                client.sendall(_encoded(("AUTH", self.password)))
-                assert client.recv(1024).startswith(b"+OK")
             client.sendall(_encoded(words))
             return _whole_answer(client)
 
