@@ -311,7 +311,7 @@ def test_anything_else_is_no_source(tmp_path: Path, text: str) -> None:
     """The message says what there is."""
     complaint = _complaint(tmp_path, "", tlsmgr_ticket_key_source=text)
     assert "tlsmgr_ticket_key_source" in complaint
-    assert "expected local, or ratchet:file" in complaint
+    assert "expected local, ratchet:file, or redis:URL" in complaint
 
 
 def test_clocks_of_a_farm_differ_by_half_an_epoch_at_most(tmp_path: Path) -> None:

@@ -189,7 +189,7 @@ _SERVICE = (
         name="tlsmgr_ticket_key_source",
         default="local",
         kind=Kind.KEY_SOURCE,
-        help="Where ticket keys come from: local, or, for hosts that share them, ratchet:file.",
+        help="Where ticket keys come from: local, or, for hosts that share them, ratchet:file or redis:URL.",
     ),
     _service(
         name="tlsmgr_redis_credentials_file",

@@ -127,7 +127,7 @@ def make_settings(configuration: Configuration) -> Settings:
     if values["tlsmgr_ticket_key_source"].is_shared:
         _check_clock_skew(values["tlsmgr_clock_skew"], caches[CacheType.SMTPD].timeout, reader)
     if values["tlsmgr_farm_secret_file"] is None:
-        _check_nothing_is_shared(caches, reader)
+        _check_nothing_is_shared(caches, values["tlsmgr_ticket_key_source"], reader)
     return Settings(
         **values,
         caches=caches,
@@ -144,11 +144,19 @@ def _check_clock_skew(skew: int, timeout: int, reader: ValueReader) -> None:
         )
 
 
-def _check_nothing_is_shared(caches: Mapping[CacheType, CacheSettings], reader: ValueReader) -> None:
-    for cache_type, cache in caches.items():
-        if cache.database is not None and cache.database.shared is not None:
-            raise reader.error(
-                "tlsmgr_farm_secret_file",
-                f"expected the file with the farm's secret, which seals what {database_name(cache_type)}"
-                " shares; tlsmgr farm new-secret makes one",
-            )
+def _check_nothing_is_shared(
+    caches: Mapping[CacheType, CacheSettings], source: TicketKeySource, reader: ValueReader
+) -> None:
+    sharing = [
+        database_name(cache_type)
+        for cache_type, cache in caches.items()
+        if cache.database is not None and cache.database.shared is not None
+    ]
+    if source.store is not None:
+        sharing.append("tlsmgr_ticket_key_source")
+    if sharing:
+        raise reader.error(
+            "tlsmgr_farm_secret_file",
+            f"expected the file with the farm's secret, which seals what {sharing[0]} shares;"
+            " tlsmgr farm new-secret makes one",
+        )

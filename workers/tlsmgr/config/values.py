@@ -11,6 +11,7 @@ from typing import TypeAlias
 from tlsmgr.config.key_source import TicketKeySource, parse_key_source
 from tlsmgr.config.maincf import WHITESPACE
 from tlsmgr.config.schema import INT_MAX, Kind, Parameter
+from tlsmgr.shared_store.address import AddressError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,9 +160,12 @@ def _address(_parameter: Parameter, text: str) -> NetworkAddress | None:
 
 
 def _key_source(_parameter: Parameter, text: str) -> TicketKeySource:
-    source = parse_key_source(text)
+    try:
+        source = parse_key_source(text)
+    except AddressError as error:
+        raise BadValueError(f"after 'redis:': {error}") from error
     if source is None:
-        raise BadValueError("expected local, or ratchet:file")
+        raise BadValueError("expected local, ratchet:file, or redis:URL")
     return source
 
 

@@ -16,8 +16,10 @@ def shared_stores(host: Surroundings) -> Iterator[Finding]:
         for cache in host.settings.caches.values()
         if cache.database is not None and cache.database.shared is not None
     }
+    source = host.settings.tlsmgr_ticket_key_source.store
+    wanted |= set() if source is None else {str(source)}
     if not wanted:
-        yield skipped(_NAME, "sessions are not shared")
+        yield skipped(_NAME, "nothing is shared through one")
         return
     figures = host.stats.get("cache-server", {})
     found = figures.get("shared_stores")

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from tlsmgr.config.key_source import KeySourceKind
@@ -10,6 +11,7 @@ from tlsmgr.config.settings import Settings
 from tlsmgr.farm.secret_file import SecretFile
 from tlsmgr.service.farm_keys import FarmKeySource
 from tlsmgr.service.ratchet_source import RatchetSource
+from tlsmgr.service.sharing import Sharing
 from tlsmgr.service.ticket_keys import TicketKeys
 
 _PARAMETER = "tlsmgr_ticket_key_source"
@@ -20,10 +22,16 @@ class FarmSources:
 
     Args:
         ticket_keys: who asks it.
+        sharing: the stores that hosts share.
+        random_bytes: what keys are made of, where any host makes them.
     """
 
-    def __init__(self, ticket_keys: TicketKeys) -> None:
+    def __init__(
+        self, ticket_keys: TicketKeys, sharing: Sharing, random_bytes: Callable[[int], bytes]
+    ) -> None:
         self._ticket_keys = ticket_keys
+        self._sharing = sharing
+        self._random_bytes = random_bytes
         self._settings: Settings | None = None
         self._changes: set[asyncio.Task[None]] = set()
 
@@ -55,10 +63,21 @@ class FarmSources:
 
     def _take(self, settings: Settings) -> None:
         former, self._settings = self._ticket_keys.farm, settings
-        self._ticket_keys.farm = _made(settings)
+        self._ticket_keys.farm = self._made(settings)
         task = asyncio.ensure_future(_change(former, self._ticket_keys.farm))
         self._changes.add(task)
         task.add_done_callback(self._changes.discard)
+
+    def _made(self, settings: Settings) -> FarmKeySource | None:
+        source = settings.tlsmgr_ticket_key_source
+        match source.kind:
+            case KeySourceKind.LOCAL:
+                return None
+            case KeySourceKind.REDIS:
+                return self._sharing.key_source(settings, self._random_bytes)
+            case KeySourceKind.RATCHET:
+                file = SecretFile(Path(source.location), parameter=_PARAMETER, owner=os.geteuid())
+                return RatchetSource(file, settings, time.time, time.monotonic)
 
 
 async def _change(former: FarmKeySource | None, present: FarmKeySource | None) -> None:
@@ -66,13 +85,3 @@ async def _change(former: FarmKeySource | None, present: FarmKeySource | None) -
         await former.close()
     if present is not None:
         await present.start()
-
-
-def _made(settings: Settings) -> FarmKeySource | None:
-    source = settings.tlsmgr_ticket_key_source
-    match source.kind:
-        case KeySourceKind.LOCAL:
-            return None
-        case KeySourceKind.RATCHET:
-            file = SecretFile(Path(source.location), parameter=_PARAMETER, owner=os.geteuid())
-            return RatchetSource(file, settings, time.time, time.monotonic)

@@ -15,8 +15,10 @@ from tlsmgr.farm.secret_file import read_farm_secret
 from tlsmgr.messages import CacheType
 from tlsmgr.private_file import bad_private_file, read_private_file
 from tlsmgr.sealing.shared_sealer import SharedSealer
+from tlsmgr.service.redis_key_source import RedisKeySource
 from tlsmgr.service.revocation_mark import RevocationMark
 from tlsmgr.service.shared_entries import SharedEntries
+from tlsmgr.service.shared_keys import SharedKeys
 from tlsmgr.service.shared_link import SharedLink
 from tlsmgr.service.shared_sessions import SharedSessions
 from tlsmgr.service.shared_writes import SharedWrites
@@ -55,6 +57,7 @@ class Sharing:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._sealer: SharedSealer | None = None
+        self._fingerprint = ""
         self._stores: dict[StoreAddress, SharedStore] = {}
         self._shared: dict[StoreAddress, _Shared] = {}
         self._sessions: dict[tuple[StoreAddress, CacheType], SharedSessions] = {}
@@ -77,6 +80,7 @@ class Sharing:
             raise ConfigurationError(f"{_SECRET_PARAMETER}: expected a file")
         secret = read_farm_secret(path, parameter=_SECRET_PARAMETER, owners=owners)
         self._sealer = SharedSealer(secret.store_secret, os.urandom)
+        self._fingerprint = secret.fingerprint
         credentials = _credentials(settings, owners)
         self._stores = {address: open_shared_store(address, credentials) for address in addresses}
 
@@ -113,6 +117,18 @@ class Sharing:
             )
         self._sessions[place].timeout = settings.timeout
         return self._sessions[place]
+
+    def key_source(self, settings: Settings, random_bytes: Callable[[int], bytes]) -> RedisKeySource | None:
+        """Return the source of ticket keys that the configuration names, if it is a store, and open."""
+        address = settings.tlsmgr_ticket_key_source.store
+        shared = None if address is None else self._shared.get(address)
+        if shared is None or self._sealer is None:
+            _log.warning("ticket keys will come from %s when this process is restarted", address)
+            return None
+        keys = SharedKeys(shared.link, self._sealer, shared.mark)
+        return RedisKeySource(
+            keys, shared.mark, settings, self._clock, random_bytes, fingerprint=self._fingerprint
+        )
 
     def revoke(self) -> Awaitable[Mapping[str, str]]:
         """Have no session found any more that is in a store: here at once.
@@ -157,7 +173,9 @@ async def _reasons(moves: Mapping[str, asyncio.Future[str]]) -> Mapping[str, str
 
 def _addresses(settings: Settings) -> tuple[StoreAddress, ...]:
     databases = (cache.database for cache in settings.caches.values())
-    return tuple(dict.fromkeys(each.shared for each in databases if each is not None and each.shared))
+    named = [each.shared for each in databases if each is not None]
+    named.append(settings.tlsmgr_ticket_key_source.store)
+    return tuple(dict.fromkeys(each for each in named if each is not None))
 
 
 def _credentials(settings: Settings, owners: Collection[int]) -> Credentials | None:
