@@ -10,7 +10,7 @@ import sys
 from benchmark import chart, markdown, report
 from benchmark.load import LoadError
 from benchmark.needs import missing
-from benchmark.options import MANY, Options, parsed
+from benchmark.options import MANY, SHARED, Options, parsed
 from benchmark.stages import Run
 from rehearsal.directories import traversable_directory
 from rehearsal.programs import program
@@ -22,7 +22,7 @@ _POSTCONF_SECONDS = 20
 def main() -> int:
     """Run the benchmark; return 0, 1 when it failed, 71 when the host lacks what it needs."""
     options = parsed(sys.argv[1:])
-    lacking = missing()
+    lacking = missing(shared=SHARED in options.only)
     if lacking:
         sys.stderr.write("scripts/bench: this is missing:\n" + "".join(f"  {line}\n" for line in lacking))
         return _EXIT_HOST_LACKS_SOMETHING
@@ -40,8 +40,10 @@ def _measured(options: Options) -> report.Document:
     load_before = f"{os.getloadavg()[0]:.1f}"
     with traversable_directory("tlsb") as programs:
         run = Run(options=options, programs=programs, say=_say)
-        if options.only - {MANY}:
+        if options.only - {MANY, SHARED}:
             run.few_sessions()
+        if SHARED in options.only:
+            run.shared_sessions()
         if MANY in options.only:
             run.many_sessions()
     return report.as_document(

@@ -1,19 +1,27 @@
 """What the benchmark needs of the host, and where it is."""
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 from rehearsal.checkout import COMMANDS
 from rehearsal.programs import program
 
 
-def missing() -> list[str]:
-    """Say what is missing, one line each; empty when the benchmark can run."""
+def missing(*, shared: bool) -> list[str]:
+    """Say what is missing, one line each; empty when the benchmark can run.
+
+    Args:
+        shared: whether a store that hosts share is needed, too.
+    """
+    packages = {"cc": "gcc", "postfix": "postfix"} | ({"redis-server": "redis-server"} if shared else {})
     lines = [
-        f"{name}: not installed ({package})"
-        for name, package in (("cc", "Debian's package gcc"), ("postfix", "Debian's package postfix"))
+        f"{name}: not installed (Debian's package {package})"
+        for name, package in packages.items()
         if program(name) is None
     ]
+    if shared and find_spec("redis") is None:
+        lines.append("the client for Redis: not installed (run: scripts/venv redis)")
     lines += [
         f"{COMMANDS / name}: not there (run: scripts/venv run)"
         for name in ("tlsmgr", "supervisord")

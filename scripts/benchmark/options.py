@@ -10,8 +10,10 @@ from benchmark.workloads import FEW_KEYS, MANY_KEYS, million, workloads
 
 #: The part that needs servers of its own: lookups among a million sessions.
 MANY = million().name
+#: Lookups of a cache whose sessions are shared through Redis, against those of one that shares none.
+SHARED = "shared"
 #: What can be measured: the workloads by name, and more.
-PARTS = (*(workload.name for workload in workloads()), "rpc", "handshakes", "echo", MANY)
+PARTS = (*(workload.name for workload in workloads()), "rpc", "handshakes", "echo", SHARED, MANY)
 
 _DESCRIPTION = """\
 Measure Debian's own tlsmgr and ours side by side, and print a table. Each placement puts the

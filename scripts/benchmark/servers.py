@@ -104,13 +104,21 @@ def debian(directory: Path, *, preload: Path | None = None) -> Iterator[MailServ
 
 
 @contextmanager
-def ours(directory: Path) -> Iterator[MailServer]:
+def ours(
+    directory: Path, *, name: str = "ours", sharing: Mapping[str, str] | None = None
+) -> Iterator[MailServer]:
     """Run the installed Postfix with our three workers, under supervisord, in place of its tlsmgr.
+
+    Args:
+        directory: Empty; user postfix can enter it.
+        name: What the report calls it.
+        sharing: The parameters with which it shares its sessions.
 
     Raises:
         AssertionError: They do not start or stop; the message has the end of the logs.
     """
     parameters = mail_server_parameters(directory, "diskcache") | {"tlsmgr_service_name": _SERVICE}
+    parameters |= sharing or {}
     port = free_port()
     postfix = PrivatePostfix(directory, parameters=parameters, services=[smtpd_service(port)])
     postfix.prepare()
@@ -118,7 +126,7 @@ def ours(directory: Path) -> Iterator[MailServer]:
     with Workers(directory / "supervisor", config_directory=postfix.config_directory), postfix:
         numbers = {name: int((run / f"{name}.pid").read_text()) for name in WORKERS}
         tlsmgr = Server(
-            name="ours",
+            name=name,
             path=postfix.socket_path(_SERVICE),
             rpc_path=run / "cache-server.sock",
             processes=lambda: numbers,

@@ -12,8 +12,11 @@ from benchmark.load import LoadGenerator, compiled, compiled_library
 from benchmark.options import Options
 from benchmark.rounds import Case, Outcome, run
 from benchmark.servers import MailServer, Server, debian, echo, ours
-from benchmark.workloads import FEW_KEYS, Protocol, encoded, filling, million, workloads
+from benchmark.workloads import FEW_KEYS, Protocol, encoded, filling, million, shared_lookup, workloads
 from rehearsal.directories import traversable_directory
+from rehearsal.redis_server import RedisServer
+from rehearsal.sharing import farm_secret
+from rehearsal.waiting import wait_for
 
 _PREFIX = "tlsb"
 
@@ -62,6 +65,24 @@ class Run:
                 cases += self._bench.of_limit(limit)
             self._measure(cases)
             self._weigh("after the load", servers)
+
+    def shared_sessions(self) -> None:
+        """Measure lookups that are found at home, where sessions are shared and where they are not."""
+        with ExitStack() as stack:
+            first, second, third = (stack.enter_context(traversable_directory(_PREFIX)) for _ in range(3))
+            store = stack.enter_context(RedisServer(third / "redis", ["unixsocketperm 777"]))
+            secret = farm_secret(second / "farm-secret", "root")
+            sharing = {
+                "tlsmgr_farm_secret_file": str(secret),
+                "smtpd_tls_session_cache_database": f"redis:{store.url}",
+            }
+            servers = (
+                stack.enter_context(ours(first)).tlsmgr,
+                stack.enter_context(ours(second, name="ours, shared", sharing=sharing)).tlsmgr,
+            )
+            self._fill(servers, FEW_KEYS)
+            wait_for("shared sessions", lambda: len(store.keys()) >= FEW_KEYS)
+            self._measure(list(self._bench.of(shared_lookup(), servers, keys=FEW_KEYS)))
 
     def many_sessions(self) -> None:
         """Measure lookups in caches that hold very many sessions."""

@@ -80,6 +80,12 @@ def workloads() -> tuple[Workload, ...]:
     )
 
 
+def shared_lookup() -> Workload:
+    """Return the workload of a server that shares its sessions: it finds all of them at home."""
+    lookup = next(workload for workload in workloads() if workload.name == "lookup")
+    return Workload(name="lookup, shared", requests=lookup.requests)
+
+
 def million() -> Workload:
     """Return the workload of a server with MANY_KEYS sessions."""
     lookup = next(workload for workload in workloads() if workload.name == "lookup")

@@ -22,9 +22,13 @@ def sharing(sandbox: Sandbox, url: str, *caches: str) -> tuple[str, ...]:
 
 def secret_file(sandbox: Sandbox) -> Path:
     """Return the file with the secret of all sandboxes, in this one."""
-    path = sandbox.root / "farm-secret"
+    return farm_secret(sandbox.root / "farm-secret", sandbox.owner)
+
+
+def farm_secret(path: Path, owner: str) -> Path:
+    """Write the secret that all have in common to a file of this user's alone; return its path."""
     path.touch(mode=0o600)
     path.write_text(_ONE_FARM.to_text())
-    user = pwd.getpwnam(sandbox.owner)
+    user = pwd.getpwnam(owner)
     os.chown(path, user.pw_uid, user.pw_gid)
     return path
