@@ -51,6 +51,9 @@ _FARM = {
     "oldest epoch kept": "epoch",
     "keys forgotten": "advances",
     "catch-ups": "catch_ups",
+    "keys made": "made",
+    "keys adopted": "adopted",
+    "keys tampered with": "tampered",
     "failures": "failures",
     "tickets from the future": "early_tickets",
 }

@@ -245,17 +245,27 @@ _PRNG = (
 )
 
 _FARM = (
+    *(
+        _counter(f"farm_keys_{name}", text, CACHE_SERVER, f"farm.{name}")
+        for name, text in (
+            ("made", "Ticket keys that this host made for all."),
+            ("adopted", "Ticket keys that this host took from the shared store."),
+            ("tampered", "Ticket keys found in the shared store that no host of the farm had put there."),
+        )
+    ),
     _gauge(
         "farm_ready",
         "Whether there is a ticket key of the farm to encrypt with, by where they come from.",
         CACHE_SERVER,
         "farm.ready.{source}",
     ),
-    _gauge("farm_epoch", "The oldest epoch whose key this host can derive.", CACHE_SERVER, "farm.epoch"),
+    _gauge(
+        "farm_epoch", "The oldest epoch whose key this host has, or can derive.", CACHE_SERVER, "farm.epoch"
+    ),
     _gauge("farm_epoch_length_seconds", "How long an epoch is.", CACHE_SERVER, "farm.epoch_seconds"),
     _gauge(
         "farm_state_age_seconds",
-        "Time since the farm's secret on disk was read or replaced.",
+        "Time since the farm's secret on disk was read or replaced, or the shared store answered.",
         CACHE_SERVER,
         "farm.state_age",
     ),
@@ -273,7 +283,7 @@ _FARM = (
     ),
     _counter(
         "farm_failures",
-        "Times that the farm's secret could not be read or replaced.",
+        "Times that the farm's secret could not be read or replaced, or the store not be asked for keys.",
         CACHE_SERVER,
         "farm.failures",
     ),
