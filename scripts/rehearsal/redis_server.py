@@ -24,10 +24,17 @@ class RedisServer:
         options: lines of its configuration.
         port: 0 for none.
         sentinel: whether it is a sentinel.
+        prefix: what its command begins with, such as nsenter and its options.
     """
 
     def __init__(
-        self, directory: Path, options: Sequence[str] = (), *, port: int = 0, sentinel: bool = False
+        self,
+        directory: Path,
+        options: Sequence[str] = (),
+        *,
+        port: int = 0,
+        sentinel: bool = False,
+        prefix: Sequence[str] = (),
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
@@ -47,6 +54,7 @@ class RedisServer:
         self._configuration = directory / "redis.conf"
         self._configuration.write_text("".join(f"{line}\n" for line in lines))
         self._is_sentinel = sentinel
+        self._prefix = tuple(prefix)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -71,7 +79,8 @@ class RedisServer:
         found = program("redis-server")
         if found is None:
             raise AssertionError("redis-server is missing; scripts/test installs it")
-        command = [str(found), str(self._configuration), *(["--sentinel"] if self._is_sentinel else [])]
+        command = [*self._prefix, str(found), str(self._configuration)]
+        command += ["--sentinel"] if self._is_sentinel else []
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603  # our own arguments
         if wait:
             wait_for("redis-server", self._answers, seconds=_READY_SECONDS)

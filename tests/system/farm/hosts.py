@@ -1,8 +1,12 @@
 """A mail host of a farm: its place in the network, its clock, its Postfix, its workers."""
 
+import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 from rehearsal.directories import traversable_directory
 from rehearsal.private_postfix import PrivatePostfix
@@ -19,6 +23,11 @@ _PORT = 25
 #: Seconds. Postfix takes no shorter session timeout; an epoch of ticket keys is half of it.
 TIMEOUT = 120
 EPOCH = TIMEOUT // 2
+#: A host looks into the store at least twice a minute.
+_NEXT_KEY_SECONDS = 45.0
+
+# Seconds by which the clocks of the hosts are off; tlsmgr_clock_skew is 30.
+SKEWS = (0, 14, -14)
 
 # smtpd under the name that it has on every host: session ids, and in Postfix 3.12 tickets, hold it.
 _SERVICES = (
@@ -59,15 +68,24 @@ class FarmHost:
         place: Where it is in the network.
         client: Where its clients are.
         parameters: What goes into tlsmgr.cf.
+        skew: Seconds by which its clock is always off.
     """
 
     def __init__(
-        self, directory: Path, place: NetworkPlace, client: NetworkPlace, parameters: Mapping[str, str]
+        self,
+        directory: Path,
+        place: NetworkPlace,
+        client: NetworkPlace,
+        parameters: Mapping[str, str],
+        *,
+        skew: int,
     ) -> None:
         self.place = place
+        self.skew = skew
         self._client = client
         directory.mkdir(mode=0o755)
         self._shim = Shim(directory)
+        self.set_clock(skew)
         environment = self._shim.environment
         self.postfix = _Postfix(directory, place, environment)
         self.postfix.prepare()
@@ -121,6 +139,16 @@ class FarmHost:
         assert done.returncode == 0, f"{arguments}: {done.stdout}{done.stderr}\n{self.evidence()}"
         return done.stdout
 
+    def ticket_keys(self) -> list[Mapping[str, Any]]:
+        """Return the ticket keys that it holds, without their secrets."""
+        return [json.loads(line) for line in self.command("keys", "--json").splitlines()]
+
+    def has_what_is_handed_round(self) -> bool:
+        """Tell whether the next epoch can begin: a key that comes from a store has to be here before."""
+        keys = self.ticket_keys()
+        from_store = [key for key in keys if key.get("source") == "redis"]
+        return not from_store or any(key["state"] == "next" for key in from_store)
+
     def _greets(self, session: Path) -> bool:
         try:
             self.handshake(Mode.TICKET_1_2, session)
@@ -130,30 +158,83 @@ class FarmHost:
 
 
 class Farm:
-    """All hosts, and what is around them."""
+    """All hosts, and what is around them.
 
-    def __init__(self, made: Network, hosts: Sequence[FarmHost]) -> None:
+    Args:
+        made: The network.
+        hosts: What is at each of its places.
+        directory: For what a test puts beside them.
+    """
+
+    def __init__(self, made: Network, hosts: Sequence[FarmHost], directory: Path) -> None:
         self.network = made
         self.hosts = tuple(hosts)
+        self._directory = directory
+        self._offset = 0
 
-    def set_clocks(self, offset: int) -> None:
-        """Have all clocks be off by so many seconds: time goes on for the whole farm."""
+    @contextmanager
+    def running(self) -> Iterator["Farm"]:
+        """Run all hosts; they start at once, as after a power cut."""
+        with ExitStack() as stack, ThreadPoolExecutor() as pool:
+            for started in pool.map(_started, self.hosts):
+                stack.push(started)
+            yield self
+
+    def share_secret(self) -> None:
+        """Make the farm's secret on the first host, and bring it to all of them."""
+        first, *others = self.hosts
+        file = self._directory / "secret"
+        first.command("farm", "new-secret", str(file))
+        first.command("farm", "import", str(file))
+        for number, host in enumerate(others):
+            copy = self._directory / f"secret{number}"
+            first.command("farm", "export", str(copy))
+            host.command("farm", "import", str(copy))
+
+    def advance(self, seconds: int) -> None:
+        """Let so much time pass at once, by the clocks of all hosts; it never goes back."""
+        self._offset += seconds
         for host in self.hosts:
-            host.set_clock(offset)
+            host.set_clock(self._offset + host.skew)
+
+    def begin_epoch(self) -> None:
+        """Let time pass until an epoch of ticket keys has just begun, by a right clock."""
+        now = int(time.time()) + self._offset
+        self.advance(EPOCH - now % EPOCH + 1)
+
+    def begin_middle_of_epoch(self) -> None:
+        """Let time pass until all clocks are in the middle of an epoch that has just begun."""
+        self.begin_epoch()
+        self.advance(EPOCH // 2)
+
+    def await_handed_round_keys(self) -> None:
+        """Wait until every host has the key of the next epoch, if it has to come from elsewhere."""
+        for host in self.hosts:
+            wait_for(
+                f"key of the next epoch on {host.place.namespace}",
+                host.has_what_is_handed_round,
+                seconds=_NEXT_KEY_SECONDS,
+                evidence=host.evidence,
+            )
 
     def evidence(self) -> str:
         """Return the end of every log, for the message of an assertion."""
         return "\n".join(host.evidence() for host in self.hosts)
 
 
-@contextmanager
-def made_farm(made: Network, root: Path, parameters: Mapping[str, str]) -> Iterator[Farm]:
+def _started(host: FarmHost) -> ExitStack:
+    with ExitStack() as stack:
+        stack.enter_context(host.running())
+        return stack.pop_all()
+
+
+def made_farm(made: Network, root: Path, parameters: Mapping[str, str]) -> Farm:
     """Prepare a host at each place of a network; none runs yet."""
     hosts = [
-        FarmHost(root / f"host{number}", place, made.hub, parameters)
+        FarmHost(root / f"host{number}", place, made.hub, parameters, skew=SKEWS[number % len(SKEWS)])
         for number, place in enumerate(made.hosts)
     ]
-    yield Farm(made, hosts)
+    return Farm(made, hosts, root)
 
 
 @contextmanager
