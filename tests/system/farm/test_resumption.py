@@ -1,5 +1,6 @@
 """What one host of a farm made, the others resume: with either source of keys, through rotations."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -53,6 +54,7 @@ def test_check_finds_nothing_between_two_hosts(farm: Farm, tmp_path: Path) -> No
         host.handshake(Mode.TICKET_1_2, tmp_path / host.place.namespace)
     description = tmp_path / "second.json"
     description.write_text(second.command("farm", "describe"))
+    assert json.loads(description.read_text())["fingerprint"]
     assert "KEPT APART" not in first.command("farm", "check", str(description))
 
 

@@ -92,9 +92,15 @@ def _ask_cache_server(settings: Settings) -> Answers:
         with Client(settings.tlsmgr_run_directory / "cache-server.sock", timeout=_TIMEOUT_SECONDS) as client:
             keys = call_for_map(client, "keys")["keys"]
             entries = call_for_map(client, "list", CacheType.SMTPD.value, 0)["entries"]
+            farm = call_for_map(client, "stats").get("farm", {})
     except ServerUnavailableError as error:
         return Answers(trouble=str(error))
-    return Answers(keys=keys, smtpd_ids=[entry[0] for entry in entries])
+    return Answers(
+        keys=keys,
+        smtpd_ids=[entry[0] for entry in entries],
+        trouble=farm.get("trouble", ""),
+        fingerprint=farm.get("fingerprint", ""),
+    )
 
 
 def _description_of(name: str) -> _Other:

@@ -26,7 +26,7 @@ class Answers:
     Attributes:
         keys: The ticket keys, as the method ``keys`` lists them.
         smtpd_ids: Some keys of sessions of smtpd.
-        trouble: Why it does not answer; empty when it does.
+        trouble: Why it does not answer, or has no keys of the farm; empty when all is well.
         fingerprint: Of the farm's secret; empty when there is none.
     """
 
@@ -78,9 +78,9 @@ def _is_shared(settings: Settings) -> bool:
 
 
 def _key_trouble(source: str, answers: Answers) -> str:
-    if source == LOCAL or any(each.get("epoch") is not None for each in answers.keys):
+    if source == LOCAL or any(each["state"] == "current" and "epoch" in each for each in answers.keys):
         return ""
-    return answers.trouble or "its log says why"
+    return answers.trouble or "the log of its cache server says why"
 
 
 def _services(postconf: Postconf) -> tuple[str, ...]:
