@@ -66,6 +66,13 @@ def test_any_bytes_are_an_id(cache_id: bytes, wanted: str) -> None:
     leading_to(wanted)(cache_id)
 
 
+def test_a_name_that_is_by_chance_the_base64_of_one_with_an_ampersand_is_found() -> None:
+    """Nobody can tell the two apart, so either finds the session."""
+    assert b"&" in base64.b64decode("aicm")
+    assert leading_to("aicm")(b"smtp&aicm&mx.example.com&192.0.2.1&&AA&l=1")
+    assert not leading_to("smtp")(b"smtp&aicm&mx.example.com&192.0.2.1&&AA&l=1")
+
+
 _NAMES = st.from_regex(r"[a-z0-9][a-z0-9.-]{0,20}", fullmatch=True)
 
 

@@ -162,9 +162,7 @@ _many_files = st.lists(
     st.lists(st.sampled_from(_LINES), max_size=9).map("\n".join), min_size=40, max_size=40, unique=True
 )
 #: Shrinking would start hundreds of processes; the failing text stands in the assertion.
-_few = settings(
-    max_examples=2, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
-)
+_few = settings(max_examples=2, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 
 
 @_few

@@ -2,7 +2,7 @@ import copy
 import pickle
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tlsmgr.farm.ratchet import CHAIN_KEY_SIZE, PROOF_SECONDS, Progress, Ratchet
@@ -119,7 +119,6 @@ def test_a_chain_that_begins_later_is_all_there_is() -> None:
     assert progress.is_ahead_of(999)
 
 
-@settings(deadline=None)  # a step is cheap, but the machine may be busy
 @given(st.lists(st.tuples(st.integers(-10, 10), st.integers(0, 90)), max_size=20))
 def test_no_chain_comes_back_that_was_forgotten_and_all_others_can_be_had(
     steps: list[tuple[int, int]],

@@ -1,6 +1,6 @@
 """A host's keys, by its secret and its clocks."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.farm.test_secret import secret
@@ -73,7 +73,6 @@ def test_the_table_has_the_next_key_before_its_epoch() -> None:
         assert host.table.keys[0].epoch == RULES.epoch_at(host.now) + 1
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 100), st.integers(-400, 400)), max_size=20))
 def test_no_key_is_in_the_table_past_its_end_whatever_the_clock_does(steps: list[tuple[int, int]]) -> None:
     """And none is to be derived from what is kept, once the clock has stood still for a minute."""

@@ -81,7 +81,7 @@ def test_a_file_of_another_program_is_not_deleted(sandbox: Sandbox, place: str) 
 
 
 def test_modes(sandbox: Sandbox) -> None:
-    """Only their owner may use the sockets, read the run directory, or read a pid file."""
+    """Only their owner may use the sockets, read the run directory, or read what is in it."""
     worker = sandbox.start(_NAME)
 
     modes = {
@@ -89,7 +89,8 @@ def test_modes(sandbox: Sandbox) -> None:
         for path in (sandbox.postfix_socket, sandbox.run, *sandbox.run.iterdir())
     }
 
-    assert modes == {"tlsmgr": 0o600, "run": 0o700, "cache-server.sock": 0o600, "cache-server.pid": 0o600}
+    own = ("cache-server.sock", "cache-server.pid", "cache-server.crashes")
+    assert modes == {"tlsmgr": 0o600, "run": 0o700, **dict.fromkeys(own, 0o600)}
     assert (sandbox.run / f"{_NAME}.pid").read_text() == f"{worker.pid}\n"
 
 

@@ -52,7 +52,7 @@ def test_a_session_is_served_too_long_or_too_short_by_the_steps_at_most(turns: T
             assert moment.age >= TIMEOUT - moment.forward
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(turns=TURNS)
 def test_a_session_is_swept_too_early_by_the_steps_at_most(turns: Turns) -> None:
     """And once it has gone it stays so, however the clock is set."""

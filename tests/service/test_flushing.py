@@ -64,7 +64,7 @@ def test_what_is_saved_meanwhile_is_not_missed_twice(tmp_path: Path) -> None:
         assert store.count() == 0
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.binary(max_size=40), unique=True, max_size=30), st.integers(1, 7))
 def test_pages_give_every_entry_once(ids: list[bytes], at_most: int) -> None:
     """Whatever their number, and without what is in them."""

@@ -139,4 +139,4 @@ class LayeredStoreMachine(RuleBasedStateMachine):
 
 
 TestLayeredStoreMachine = LayeredStoreMachine.TestCase
-TestLayeredStoreMachine.settings = settings(max_examples=15, stateful_step_count=25, deadline=None)
+TestLayeredStoreMachine.settings = settings(max_examples=15, stateful_step_count=25)

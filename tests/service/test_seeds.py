@@ -57,7 +57,7 @@ async def _seed(reserve: SeedReserve, size: int) -> bytes:
     return reply.seed
 
 
-@run_with(max_examples=40, deadline=None)
+@run_with(max_examples=40)
 @given(st.lists(st.lists(st.integers(1, 63), min_size=1, max_size=40), max_size=8))
 def test_no_byte_is_given_out_twice(bursts: list[list[int]]) -> None:
     """However requests come, alone or together, their seeds are parts of blocks that do not overlap."""

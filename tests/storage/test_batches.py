@@ -11,7 +11,7 @@ def put(cache_id: bytes, session: bytes) -> Put:
 
 
 @given(st.lists(st.sampled_from([put(b"a", b"1"), put(b"a", b"2"), put(b"b", b""), Remove(cache_id=b"a")])))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_batch_does_what_its_changes_do_one_by_one(
     tmp_path_factory: pytest.TempPathFactory, changes: list[Change]
 ) -> None:

@@ -96,7 +96,7 @@ def test_without_limits_nothing_goes(store: SessionStore) -> None:
     st.integers(1, 300),
     st.lists(st.lists(st.tuples(st.integers(0, 400), st.booleans()), min_size=1, max_size=32), max_size=20),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_the_number_of_entries_is_never_over_by_more_than_one_percent(
     tmp_path_factory: pytest.TempPathFactory, limit: int, batches: list[list[tuple[int, bool]]]
 ) -> None:

@@ -66,7 +66,8 @@ def leading_to(wanted: str) -> Callable[[bytes], bool]:
         destination = destination_of(cache_id)
         if destination is None:
             return _printable(cache_id).lower() == name
-        return name in destination.names
+        # A name may look by chance like the base64 of another: both find the session.
+        return name in destination.names or literal in cache_id.lower().split(b"&", _FIELDS)[1:_FIELDS]
 
     return leads_there
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.shared_store.servers import RedisServer
+from rehearsal.redis_server import RedisServer
 from tests.system.farm.network import NetworkPlace
 
 _PORT = 6379

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from rehearsal.redis_server import RedisServer
 from rehearsal.waiting import wait_for
-from tests.shared_store.servers import RedisServer
 from tests.system.farm.clients import reuses
 from tests.system.farm.conftest import StoreFarm
 from tests.system.starttls import Mode
