@@ -143,11 +143,11 @@ class FarmHost:
         """Return the ticket keys that it holds, without their secrets."""
         return [json.loads(line) for line in self.command("keys", "--json").splitlines()]
 
-    def has_what_is_handed_round(self) -> bool:
-        """Tell whether the next epoch can begin: a key that comes from a store has to be here before."""
+    def has_key_of(self, epoch: int) -> bool:
+        """Tell whether the key of an epoch is here, or can be derived when it is time."""
         keys = self.ticket_keys()
-        from_store = [key for key in keys if key.get("source") == "redis"]
-        return not from_store or any(key["state"] == "next" for key in from_store)
+        from_store = [key["epoch"] for key in keys if key.get("source") == "redis"]
+        return not from_store or epoch in from_store
 
     def _greets(self, session: Path) -> bool:
         try:
@@ -198,24 +198,26 @@ class Farm:
             host.set_clock(self._offset + host.skew)
 
     def begin_epoch(self) -> None:
-        """Let time pass until an epoch of ticket keys has just begun, by a right clock."""
-        now = int(time.time()) + self._offset
-        self.advance(EPOCH - now % EPOCH + 1)
+        """Let time pass until an epoch of ticket keys has just begun, by a right clock.
 
-    def begin_middle_of_epoch(self) -> None:
-        """Let time pass until all clocks are in the middle of an epoch that has just begun."""
-        self.begin_epoch()
-        self.advance(EPOCH // 2)
-
-    def await_handed_round_keys(self) -> None:
-        """Wait until every host has the key of the next epoch, if it has to come from elsewhere."""
+        As time goes, all hosts see the end of the former epoch come, and have the new one's key before.
+        """
+        self._advance_to(EPOCH // 2)
+        following = self._now() // EPOCH + 1
         for host in self.hosts:
             wait_for(
-                f"key of the next epoch on {host.place.namespace}",
-                host.has_what_is_handed_round,
+                f"key of epoch {following} on {host.place.namespace}",
+                lambda host=host: host.has_key_of(following),  # type: ignore[misc]
                 seconds=_NEXT_KEY_SECONDS,
                 evidence=host.evidence,
             )
+        self._advance_to(1)
+
+    def _advance_to(self, second: int) -> None:
+        self.advance((second - self._now()) % EPOCH)
+
+    def _now(self) -> int:
+        return int(time.time()) + self._offset
 
     def evidence(self) -> str:
         """Return the end of every log, for the message of an assertion."""

@@ -10,6 +10,7 @@ from rehearsal.redis_server import RedisServer
 from tests.system.farm.network import NetworkPlace
 
 _PORT = 6379
+_USER = "mail"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,10 +29,15 @@ def common_store(place: NetworkPlace, directory: Path) -> Iterator[CommonStore]:
     password = secrets.token_hex(16)
     credentials = directory / "credentials"
     credentials.touch(mode=0o600)
-    credentials.write_text(f"{password}\n")
-    options = (f"bind {place.address}", f"requirepass {password}")
+    credentials.write_text(f"{_USER}:{password}\n")
+    # The test itself asks without a password, over a UNIX socket that is root's.
+    options = (
+        f"bind {place.address}",
+        "protected-mode no",
+        "unixsocketperm 700",
+        f"user {_USER} on >{password} ~* &* +@all",
+    )
     server = RedisServer(directory / "redis", options, port=_PORT, prefix=place.enter)
-    server.password = password
     with server:
         yield CommonStore(server=server, url=f"redis://{place.address}:{_PORT}/0", credentials=credentials)
 

@@ -16,7 +16,6 @@ pytestmark = pytest.mark.system
 @pytest.mark.parametrize("mode", BY_TICKET, ids=lambda mode: mode.name)
 def test_a_ticket_of_any_host_resumes_on_all(farm: Farm, tmp_path: Path, mode: Mode) -> None:
     """Also where no clock is like another."""
-    farm.begin_epoch()
     for maker in farm.hosts:
         session = tmp_path / maker.place.namespace
         assert not maker.handshake(mode, session).reused
@@ -40,7 +39,6 @@ def test_tickets_resume_through_two_rotations(farm: Farm, tmp_path: Path) -> Non
             for former in sessions[-2:]:
                 reused = [reuses(host, mode, former[mode]) for host in others]
                 assert reused == [True] * len(others), f"{mode}, turn {turn}\n{farm.evidence()}"
-        farm.await_handed_round_keys()
     farm.begin_epoch()
     assert len(encrypted_with) == len(sessions)
     assert not any(reuses(host, mode, sessions[0][mode]) for host in farm.hosts for mode in BY_TICKET)
@@ -48,7 +46,6 @@ def test_tickets_resume_through_two_rotations(farm: Farm, tmp_path: Path) -> Non
 
 def test_check_finds_nothing_between_two_hosts(farm: Farm, tmp_path: Path) -> None:
     """And says so."""
-    farm.begin_epoch()
     first, second, _ = farm.hosts
     for host in (first, second):
         host.handshake(Mode.TICKET_1_2, tmp_path / host.place.namespace)

@@ -63,7 +63,10 @@ class FarmKeySource(Protocol):
         """Return the epoch of a key that is not in the table, as far as its name is known."""
 
     def missed(self, name: bytes) -> None:
-        """Take note that a client has a ticket under this name, which nobody here knows."""
+        """Take note that there is no key of this name, which a client has a ticket under.
+
+        Without a name it is the key to encrypt with that there is none of.
+        """
 
     def figures(self) -> Mapping[str, object]:
         """Return what there is to count and to tell, for ``stats``; no secret is among it."""

@@ -129,7 +129,7 @@ class RedisKeySource:
         return None
 
     def missed(self, name: bytes) -> None:  # noqa: ARG002 - see the protocol
-        """See ``FarmKeySource``: another host has a key that we have not, or had one."""
+        """See ``FarmKeySource``: another host has a key that we have not, or had one; or our clock leapt."""
         self._is_wanted.set()
 
     def revoke(self) -> Awaitable[FarmRevocation]:
@@ -265,4 +265,4 @@ class RedisKeySource:
             return REFRESH_SECONDS
         now, rules = self._clock(), self._table.rules
         turns = (rules.begins_at(rules.epoch_at(int(now + ahead)) + 1) - ahead for ahead in (0, rules.lead))
-        return max(0.0, min(REFRESH_SECONDS, rules.lead / 2, *(turn - now for turn in turns)))
+        return max(0.0, min(REFRESH_SECONDS, rules.lead / 4, *(turn - now for turn in turns)))

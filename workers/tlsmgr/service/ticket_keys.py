@@ -212,7 +212,10 @@ class TicketKeys:
         ring, key = self._ring.encryption_key(now=now, timeout=self.timeout, random_bytes=self._random_bytes)
         self._keep(ring)
         self.figures.issued += key is not None
-        return key if key is None or self.farm is None else key.leased(now, FALLBACK_LEASE)
+        if self.farm is None or key is None:
+            return key
+        self.farm.missed(b"")
+        return key.leased(now, FALLBACK_LEASE)
 
     def _own_by_name(self, name: bytes, now: int) -> TicketKey | None:
         key = self._ring.find(name, now=now, timeout=self.timeout)
