@@ -216,8 +216,8 @@ def test_nothing_is_written_once_a_connection_was_aborted() -> None:
 
     async def run() -> None:
         loop = asyncio.get_running_loop()
-        made.append(Connection(rules, peer_credentials(ours)))
-        await loop.connect_accepted_socket(lambda: made[0], ours)
+        ours.setblocking(False)  # noqa: FBT003 - socket's own signature
+        made.append(Connection(rules, peer_credentials(ours), ours))
         theirs.setblocking(False)  # noqa: FBT003 - socket's own signature
         theirs.send(b"a\n")
         async with asyncio.timeout(5.0):

@@ -2,18 +2,18 @@
 
 import asyncio
 import logging
-import os
+import socket
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePath
-from typing import cast
 
 from tlsmgr.errors import ProtocolError
 from tlsmgr.transport.deadline import Deadline, Deadlines
 from tlsmgr.transport.dialogue import Deferred, Dialogue, EndOfDialogue
 from tlsmgr.transport.peer import PeerCredentials
+from tlsmgr.transport.stream import Stream
 
 _log = logging.getLogger(__name__)
 
@@ -39,21 +39,26 @@ class Rules:
     on_hold: Callable[["Connection", bool], None]
 
 
-class Connection(asyncio.Protocol):
+class Connection:
     """Carries one dialogue over one socket.
 
     Attributes:
         was_used: Whether it is new, or anything has arrived, since this was set to False.
+
+    Args:
+        accepted: Connected and non-blocking; owned by this object unless it raises OSError.
     """
 
-    def __init__(self, rules: Rules, peer: PeerCredentials) -> None:
+    def __init__(self, rules: Rules, peer: PeerCredentials, accepted: socket.socket) -> None:
         self._rules = rules
         self._dialogue = rules.make_dialogue(peer)
+        self._answer_whole = self._dialogue.answer_whole
         self.was_used = True
         self._loop = asyncio.get_running_loop()
-        self._transport: asyncio.Transport | None = None
-        self._descriptor = -1  # from the moment on in which the transport may close it, too
         self._unanswered = 0
+        # Whatever came was one whole request at a time, and each answer that is known was sent: no
+        # byte is held for the client. So it is nearly always, and then there is least to do.
+        self._goes_smoothly = True
         self._peer_reads = True
         self._is_reading = True
         self._is_closing = False  # nothing more is read, but what was read is answered
@@ -63,36 +68,36 @@ class Connection(asyncio.Protocol):
         self._next_turn: asyncio.Handle | None = None  # there, while more may be waiting to be answered
         self._half_request = Deadline()
         self._write = Deadline()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Greet the peer."""
-        self._transport = cast("asyncio.Transport", transport)
-        # So that we are told as soon as anything is left that the kernel did not take.
-        self._transport.set_write_buffer_limits(high=0)
-        self._descriptor = transport.get_extra_info("socket").fileno()
-        if self._is_closing:
-            self.abort()
-        elif self._dialogue.greeting:
-            self._transport.write(self._dialogue.greeting)
+        self._stream = Stream(accepted, self)
+        if self._dialogue.greeting:
+            self._stream.write(self._dialogue.greeting)
 
     def data_received(self, data: bytes) -> None:
         """Answer what has arrived in full."""
-        if self._is_closing:
-            return
         self.was_used = True
-        if self._unanswered and self._is_reading and not self._may_take_another():
-            # Only now: a client that asks one thing at a time is never paused, which costs two
-            # system calls a request, and one that does not is held at a chunk more.
-            self._hold_reading()
-        self._answer_what_is_complete(data)
+        if not self._goes_smoothly or self._unanswered:
+            self._take_more(data)
+            return
+        try:
+            answer = self._answer_whole(data)
+        except Exception as error:  # noqa: BLE001 - see there
+            self._end_for(error)
+            self._after_answering()
+            return
+        if isinstance(answer, bytes):
+            self._stream.write(answer)
+        elif answer is not None:
+            self._await(answer)
+        else:
+            self._answer_what_is_complete()
 
-    def eof_received(self) -> bool:
+    def eof_received(self) -> None:
         """Answer what a peer asked before it ended its side, and keep the other open for that."""
         self.drain()
-        return True
 
     def pause_writing(self) -> None:
         """Stop reading from a peer that does not read, and give it a deadline."""
+        self._goes_smoothly = False
         self._peer_reads = False
         self._write.start(self._rules.deadlines.write, self._give_up_writing)
         self._note_holding()
@@ -104,12 +109,10 @@ class Connection(asyncio.Protocol):
         self._write.end()
         self._answer_what_is_complete()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self) -> None:
         """Forget the connection; answers still under way have nowhere to go."""
-        del exc  # the peer's way of going away changes nothing here
-        self._is_closing = True
-        self._descriptor = -1
-        self._transport = None
+        self._is_closing = self._is_over = True
+        self._goes_smoothly = False
         self._half_request.end()
         self._write.end()
         if self._next_turn is not None:
@@ -129,61 +132,32 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         """Close at once, whatever has not been answered or sent."""
         self._is_closing = self._is_over = True
-        self._descriptor = -1
-        if self._transport is not None:
-            self._transport.abort()
+        self._goes_smoothly = False
+        self._stream.close()
 
-    def _answer_what_is_complete(self, data: bytes = b"") -> None:
-        if self._transport is None:
+    def _take_more(self, data: bytes) -> None:
+        """Take what comes while something is under way."""
+        if self._is_closing:
             return
+        if self._unanswered and self._is_reading and not self._may_take_another():
+            # Only now: a client that asks one thing at a time is never paused, which costs two
+            # system calls a request, and one that does not is held at a chunk more.
+            self._hold_reading()
+        self._dialogue.feed(data)
+        self._answer_what_is_complete()
+
+    def _answer_what_is_complete(self) -> None:
         try:
-            if data and self._answers_at_once(self._transport, data):
-                return
-            self._take_requests(self._transport)
-        except EndOfDialogue:
-            self._is_over = True
-        except ProtocolError as error:
-            _log.warning("closing a connection: %s", error)
-            self._is_over = True
-        except Exception as error:  # noqa: BLE001 - a defect, logged; the client must not wait for ever
-            self._end_for_defect(error)
+            self._take_requests()
+        except Exception as error:  # noqa: BLE001 - see there
+            self._end_for(error)
         self._after_answering()
 
     def _take_turn(self) -> None:
         self._next_turn = None
         self._answer_what_is_complete()
 
-    def _answers_at_once(self, transport: asyncio.Transport, data: bytes) -> bool:
-        """Take ``data``, and tell whether it was the usual case: one whole request, its answer known.
-
-        Whatever else there was is for the general way to go on with.
-        """
-        if self._unanswered or self._half_request.timer or not (self._peer_reads and self._is_reading):
-            self._dialogue.feed(data)
-            return False
-        answer = self._dialogue.answer_whole(data)
-        if isinstance(answer, bytes):
-            self._write_at_once(transport, answer)
-            return True
-        if answer is not None:
-            self._await(answer)
-        return False
-
-    def _write_at_once(self, transport: asyncio.Transport, answer: bytes) -> None:
-        """Write without the way through the transport's queue, which takes a tenth of a request's time.
-
-        Only where the peer reads: then the transport holds nothing that has to go first.
-        """
-        sent = 0
-        if self._descriptor >= 0:
-            try:
-                sent = os.write(self._descriptor, answer)
-            except OSError:
-                sent = 0  # full or gone: the transport finds out by itself
-        if sent < len(answer):
-            transport.write(answer[sent:])
-
-    def _take_requests(self, transport: asyncio.Transport) -> None:
+    def _take_requests(self) -> None:
         batch = bytearray()
         try:
             for _ in range(_REQUESTS_PER_TURN):
@@ -197,16 +171,16 @@ class Connection(asyncio.Protocol):
                 batch += answer
                 if len(batch) >= _BATCH_SIZE:
                     full, batch = batch, bytearray()
-                    transport.write(full)
+                    self._stream.write(full)
             else:
                 self._go_on_soon()
         finally:
             if batch:
-                transport.write(batch)
+                self._stream.write(batch)
 
     def _go_on_soon(self) -> None:
         """Have the next turn, after what the event loop has for the other clients."""
-        if self._next_turn is None and self._transport is not None:
+        if self._next_turn is None and not self._is_over:
             self._next_turn = self._loop.call_soon(self._take_turn)
 
     def _may_take_another(self) -> bool:
@@ -221,25 +195,26 @@ class Connection(asyncio.Protocol):
         self._unanswered -= 1
         try:
             encoded = answer.encode(result.result())
-        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - as above
-            self._end_for_defect(error)
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - see there
+            self._goes_smoothly = False
+            self._end_for(error)
         else:
-            if self._transport is not None:
-                self._transport.write(encoded)
+            self._stream.write(encoded)
+        if self._goes_smoothly:
+            return
         if self._unanswered:
             # One of many: the room that all of them leave is filled at once.
             self._go_on_soon()
         else:
             self._answer_what_is_complete()
 
-    def _end_for_defect(self, error: BaseException) -> None:
-        # Without the error's own words: they might quote a session, a seed or a key.
-        frames = traceback.extract_tb(error.__traceback__)[-_FRAMES_SHOWN:]
-        places = ", ".join(f"{PurePath(each.filename).name}:{each.lineno}" for each in frames)
-        _log.error(
-            "closing a connection: a request could not be answered: %s at %s", type(error).__name__, places
-        )
+    def _end_for(self, error: BaseException) -> None:
+        """Answer nothing more, and log why: also a defect of ours leaves no client waiting for ever."""
         self._is_over = True
+        if isinstance(error, ProtocolError):
+            _log.warning("closing a connection: %s", error)
+        elif not isinstance(error, EndOfDialogue):
+            _log_defect(error)
 
     def _after_answering(self) -> None:
         self._note_holding()
@@ -247,28 +222,29 @@ class Connection(asyncio.Protocol):
             self._finish()
         else:
             self._adjust_reading()
+            at_rest = self._is_reading and self._peer_reads and self._next_turn is None
+            self._goes_smoothly = at_rest and not self._dialogue.is_mid_request
 
     def _note_holding(self) -> None:
         holds = not self._peer_reads or self._dialogue.is_mid_request
-        if (holds is not self._holds or (holds and self._has_progressed)) and self._transport:
+        if (holds is not self._holds or (holds and self._has_progressed)) and not self._stream.is_closed:
             self._holds = holds
             self._rules.on_hold(self, holds)
 
     def _adjust_reading(self) -> None:
-        if self._transport is None or self._is_closing:
+        if self._is_closing:
             return
         should_read = self._next_turn is None and self._may_take_another()
         if should_read and not self._is_reading:
             self._is_reading = True
-            self._transport.resume_reading()
+            self._stream.resume_reading()
         elif self._is_reading and not (self._next_turn is None and self._peer_reads):
             self._hold_reading()
         self._time_half_request(is_expected=should_read and self._dialogue.is_mid_request)
 
     def _hold_reading(self) -> None:
-        if self._transport is not None:
-            self._is_reading = False
-            self._transport.pause_reading()
+        self._is_reading = False
+        self._stream.pause_reading()
 
     def _time_half_request(self, *, is_expected: bool) -> None:
         # Each request that is completed gives the next one its full time: a client that keeps
@@ -281,11 +257,11 @@ class Connection(asyncio.Protocol):
 
     def _finish(self) -> None:
         self._is_closing = True
+        self._goes_smoothly = False
         self._half_request.end()
         # Requests may still wait behind an unread answer; the write deadline bounds that.
-        if self._transport is not None and not self.awaits_answers and self._peer_reads:
-            self._descriptor = -1
-            self._transport.close()
+        if not self.awaits_answers and self._peer_reads:
+            self._stream.close()
 
     def _give_up_reading(self) -> None:
         _log.warning("closing a connection: half a request, and then nothing for too long")
@@ -294,3 +270,12 @@ class Connection(asyncio.Protocol):
     def _give_up_writing(self) -> None:
         _log.warning("closing a connection: the client does not read its answers")
         self.abort()
+
+
+def _log_defect(error: BaseException) -> None:
+    # Without the error's own words: they might quote a session, a seed or a key.
+    frames = traceback.extract_tb(error.__traceback__)[-_FRAMES_SHOWN:]
+    places = ", ".join(f"{PurePath(each.filename).name}:{each.lineno}" for each in frames)
+    _log.error(
+        "closing a connection: a request could not be answered: %s at %s", type(error).__name__, places
+    )

@@ -77,7 +77,6 @@ class SocketServer:
         self.limit_connections(connection_limit)
         self._figures = ConnectionFigures()
         self._crowd = Crowd()
-        self._opening: set[asyncio.Task[None]] = set()
         self._acceptor: Acceptor | None = None
         self._next_look: asyncio.TimerHandle | None = None
         self._all_closed = asyncio.Event()
@@ -177,18 +176,10 @@ class SocketServer:
             # All wait for answers: this one is let in, and the next ones wait until one has gone
             # or is idle.
             self._acceptor.pause(self._make_room)
-        connection = Connection(self._rules, peer)
-        self._crowd.add(connection)
-        opening = self._loop.create_task(self._open(connection, accepted))
-        self._opening.add(opening)
-        opening.add_done_callback(self._opening.discard)
-
-    async def _open(self, connection: Connection, accepted: socket.socket) -> None:
         try:
-            await self._loop.connect_accepted_socket(lambda: connection, accepted)
+            self._crowd.add(Connection(self._rules, peer, accepted))
         except OSError as error:
             accepted.close()
-            self._closed(connection)
             _log.warning("lost a connection to %s at its start: %s", self._listener.path, error.strerror)
 
     def _welcome_peer(self, accepted: socket.socket) -> PeerCredentials | None:
