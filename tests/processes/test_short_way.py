@@ -10,7 +10,7 @@ from tlsmgr.messages import CacheType, LookupReply, LookupRequest, Request
 from tlsmgr.processes.attribute_dialogue import AttributeDialogue
 from tlsmgr.processes.request_names import request_figures
 from tlsmgr.processes.rpc_dialogue import RpcDialogue, RpcMethods
-from tlsmgr.processes.short_way import Recall, recall_nothing
+from tlsmgr.processes.short_way import Recall, ShortWay, recall_nothing
 from tlsmgr.transport.dialogue import Dialogue
 from tlsmgr.wire import rpc
 from tlsmgr.wire.attribute_client import encode_request
@@ -36,11 +36,12 @@ def recall(cache_type: CacheType, cache_id: bytes) -> bytes | None:
 
 
 def _attributes(figures: RequestFigures, recall: Recall) -> Dialogue:
-    return AttributeDialogue(LIMIT, answer, announces=False, figures=figures, recall=recall)
+    recalled = ShortWay(recall, figures, LookupRequest).session
+    return AttributeDialogue(LIMIT, answer, announces=False, figures=figures, recalled=recalled)
 
 
 def _rpc(figures: RequestFigures, recall: Recall) -> Dialogue:
-    methods = RpcMethods({}, answer, figures=figures, recall=recall)
+    methods = RpcMethods({}, answer, figures=figures, recalled=ShortWay(recall, figures, "lookup").session)
     return RpcDialogue(LIMIT, methods.with_method("own", lambda _: {}))
 
 
@@ -72,7 +73,7 @@ def test_both_ways_answer_and_count_the_same(
 
 def test_a_lookup_is_a_workers_own_where_it_has_a_method_of_that_name() -> None:
     """As for every other method: the worker's own comes first."""
-    own = RpcMethods({"lookup": lambda _: {"own": True}}, answer, recall=recall)
+    own = RpcMethods({"lookup": lambda _: {"own": True}}, answer, recalled=recall)
     dialogue = RpcDialogue(LIMIT, own)
     data = _rpc_bytes(CacheType.SMTPD, b"known")
     assert dialogue.answer_whole(data) is None

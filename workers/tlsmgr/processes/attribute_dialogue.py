@@ -6,9 +6,9 @@ from collections.abc import Callable
 from functools import partial
 
 from tlsmgr.figures.requests import RequestFigures
-from tlsmgr.messages import LookupRequest, Reply, Request
+from tlsmgr.messages import Reply, Request
 from tlsmgr.processes.request_names import end_timing, request_figures
-from tlsmgr.processes.short_way import Recall, ShortWay, recall_nothing
+from tlsmgr.processes.short_way import Recall, recall_nothing
 from tlsmgr.service.answers import Answer
 from tlsmgr.transport.dialogue import Deferred, EndOfDialogue
 from tlsmgr.wire import attributes
@@ -24,7 +24,7 @@ class AttributeDialogue:
         answer: Answers a request.
         announces: Whether the server speaks first, as clients of Postfix 3.6 and later expect.
         figures: Counts the answers of all connections.
-        recall: Finds the session that a lookup asks for, if it can tell at once.
+        recalled: Finds the session that a lookup asks for, and counts it: see ``ShortWay``.
     """
 
     in_order = True
@@ -36,7 +36,7 @@ class AttributeDialogue:
         *,
         announces: bool,
         figures: RequestFigures | None = None,
-        recall: Recall = recall_nothing,
+        recalled: Recall = recall_nothing,
     ) -> None:
         self.greeting = attributes.ANNOUNCEMENT if announces else b""
         self._reader = attributes.RequestReader(limit)
@@ -44,7 +44,7 @@ class AttributeDialogue:
         self._take_whole = self._reader.take_whole
         self._answer = answer
         self._figures = figures or request_figures()
-        self._recalled = ShortWay(recall, self._figures, LookupRequest).session
+        self._recalled = recalled
         self.feed = self._reader.feed
 
     @property

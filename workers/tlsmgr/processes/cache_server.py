@@ -12,7 +12,7 @@ from typing import Any
 
 from tlsmgr.config.caches import CacheSettings
 from tlsmgr.config.settings import Settings
-from tlsmgr.messages import CacheType
+from tlsmgr.messages import CacheType, LookupRequest, Verb
 from tlsmgr.processes.attribute_dialogue import AttributeDialogue
 from tlsmgr.processes.cache_methods import CacheMethods
 from tlsmgr.processes.farm_source import FarmSources
@@ -21,6 +21,7 @@ from tlsmgr.processes.lifecycle import WorkerKind
 from tlsmgr.processes.prng_link import PrngLink
 from tlsmgr.processes.request_names import request_figures, request_stats
 from tlsmgr.processes.rpc_dialogue import RpcDialogue, RpcMethods, without_params
+from tlsmgr.processes.short_way import ShortWay
 from tlsmgr.processes.stores import path_in_jail, store_directories, store_in_jail
 from tlsmgr.sealing.custody import Custody
 from tlsmgr.sealing.hand_over import Side
@@ -107,8 +108,12 @@ class CacheServer:
         }
         self._answers = answers
         self._methods = RpcMethods(
-            own_methods, answers.answer, figures=self._requests["rpc"], recall=answers.recall
+            own_methods,
+            answers.answer,
+            figures=self._requests["rpc"],
+            recalled=ShortWay(answers.recall, self._requests["rpc"], Verb.LOOKUP.value).session,
         )
+        self._recalled = ShortWay(answers.recall, self._requests["postfix"], LookupRequest).session
         await self._listen(settings)
 
     def reconfigure(self, settings: Settings) -> None:
@@ -202,7 +207,7 @@ class CacheServer:
             self._answers.answer,
             announces=self._settings.tlsmgr_protocol_announcement,
             figures=self._requests["postfix"],
-            recall=self._answers.recall,
+            recalled=self._recalled,
         )
 
     def _rpc_dialogue(self, peer: PeerCredentials) -> RpcDialogue:

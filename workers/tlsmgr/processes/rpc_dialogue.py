@@ -7,9 +7,9 @@ from typing import Any, TypeAlias
 
 from tlsmgr.errors import ProtocolError, Status, TlsmgrError
 from tlsmgr.figures.requests import MALFORMED, RequestFigures
-from tlsmgr.messages import CacheType, MalformedRequest, Reply, Request, Verb
+from tlsmgr.messages import MalformedRequest, Reply, Request
 from tlsmgr.processes.request_names import METHOD_NAMES, UNKNOWN, end_timing, request_figures
-from tlsmgr.processes.short_way import Recall, ShortWay, recall_nothing
+from tlsmgr.processes.short_way import Recall, recall_nothing
 from tlsmgr.service.answers import Answer
 from tlsmgr.transport.dialogue import Deferred
 from tlsmgr.wire import rpc
@@ -40,7 +40,7 @@ class RpcMethods:
         answer: Answers the six requests of the vocabulary; None for a worker that
             serves none of them.
         figures: Counts the answers of all connections.
-        recall: Finds the session that a lookup asks for, if it can tell at once.
+        recalled: Finds the session that a lookup asks for, and counts it: see ``ShortWay``.
     """
 
     def __init__(
@@ -49,17 +49,17 @@ class RpcMethods:
         answer: Callable[[Request], Answer] | None = None,
         *,
         figures: RequestFigures | None = None,
-        recall: Recall = recall_nothing,
+        recalled: Recall = recall_nothing,
     ) -> None:
         self._methods = methods
         self._answer = answer
         self.figures = figures or request_figures()
-        self._recall = recall
+        self.recalled = recalled
 
     def with_method(self, name: str, method: Method) -> "RpcMethods":
         """Return these methods and one more, for one connection's own."""
         methods = {**self._methods, name: method}
-        return RpcMethods(methods, self._answer, figures=self.figures, recall=self._recall)
+        return RpcMethods(methods, self._answer, figures=self.figures, recalled=self.recalled)
 
     def respond(self, call: rpc.Call) -> bytes | Deferred:
         """Return the response to a call, encoded; an error response if it cannot be carried out."""
@@ -83,11 +83,6 @@ class RpcMethods:
     def requests(self) -> Callable[[rpc.WholeRequest], bytes | Deferred] | None:
         """What answers a request of the vocabulary, if no method of the worker's own does."""
         return None if self._answer is None or METHOD_NAMES & self._methods.keys() else self._respond_whole
-
-    @property
-    def recalled(self) -> Callable[[CacheType, bytes], bytes | None]:
-        """What finds the session that a request asks for, and counts it as answered."""
-        return ShortWay(self._recall, self.figures, Verb.LOOKUP.value).session
 
     def _respond_whole(self, whole: rpc.WholeRequest) -> bytes | Deferred:
         """As ``respond``, for a request that is known to be well formed."""

@@ -22,9 +22,9 @@ _log = logging.getLogger(__name__)
 CONNECTION_LIMIT = 4000
 
 # Connections for which bytes are held at a time: half requests, and answers that are not read. One
-# has at most two reads (250 KiB each) and a batch of answers (64 KiB) with one large one there, all
-# together 80 MiB; with half requests alone it is 8 MiB. A well-behaved client is among them for a
-# fraction of a millisecond.
+# has at most a request and two reads (32 KiB each) and a batch of answers (64 KiB) with one large one
+# there, all together 32 MiB; with half requests alone it is 8 MiB. A well-behaved client is among
+# them for a fraction of a millisecond.
 _HOLDING_MAX = 128
 # Of all descriptors a process may have: there are two sockets, and the stores need some.
 _SHARE_OF_DESCRIPTORS = 3

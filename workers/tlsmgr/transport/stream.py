@@ -4,8 +4,9 @@ import asyncio
 import socket
 from typing import Protocol
 
-# Of one read; what is more is read after the others' turn.
-_READ_SIZE = 65536
+# Of one read; what is more is read after the others' turn. It is for a moment taken from the heap,
+# which for 64 KiB and more is tidied up whenever that is given back.
+_READ_SIZE = 32768
 
 
 class Receiver(Protocol):
@@ -72,16 +73,14 @@ class Stream:
 
     def write(self, data: bytes | bytearray) -> None:
         """Send this, now or as soon as the peer reads; nothing, once the stream is closed."""
-        if self._is_over:
-            return
-        if self._unsent is not None:
-            self._unsent += data
-            return
-        sent = self._sent(data)
+        sent = 0
+        if self._unsent is None and not self._is_over:
+            try:
+                sent = self._send(data)
+            except OSError as error:
+                self._note(error)
         if sent < len(data) and not self._is_over:
-            self._unsent = bytearray(memoryview(data)[sent:])
-            self._loop.add_writer(self._descriptor, self._write_rest)
-            self._receiver.pause_writing()
+            self._hold(memoryview(data)[sent:])
 
     def pause_reading(self) -> None:
         """Read no more for now."""
@@ -115,10 +114,8 @@ class Stream:
     def _read(self) -> None:
         try:
             data = self._receive(_READ_SIZE)
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError:
-            self.close()
+        except OSError as error:
+            self._note(error)
             return
         if data:
             self._receiver.data_received(data)
@@ -126,21 +123,28 @@ class Stream:
             self.pause_reading()
             self._receiver.eof_received()
 
-    def _sent(self, data: bytes | bytearray) -> int:
-        try:
-            return self._send(data)
-        except (BlockingIOError, InterruptedError):
-            return 0
-        except OSError:
+    def _note(self, error: OSError) -> None:
+        if not isinstance(error, BlockingIOError | InterruptedError):
             self.close()  # the peer is gone
-            return 0
+
+    def _hold(self, rest: memoryview) -> None:
+        if self._unsent is not None:
+            self._unsent += rest
+            return
+        self._unsent = bytearray(rest)
+        self._loop.add_writer(self._descriptor, self._write_rest)
+        self._receiver.pause_writing()
 
     def _write_rest(self) -> None:
         rest = self._unsent
         if rest is None:
             return
-        del rest[: self._sent(rest)]
-        if not rest and not self._is_over:
+        try:
+            del rest[: self._send(rest)]
+        except OSError as error:
+            self._note(error)
+            return
+        if not rest:
             self._unsent = None
             self._loop.remove_writer(self._descriptor)
             self._receiver.resume_writing()

@@ -5,6 +5,7 @@ side is in attribute_client. Sources: Postfix's attr_scan0(3), attr_print0(3) an
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from tlsmgr.errors import Status
@@ -27,7 +28,7 @@ from tlsmgr.wire.attribute_lists import (
     encode_integer,
     encode_list,
 )
-from tlsmgr.wire.request_shapes import SHAPES, lookup_in, whole_request
+from tlsmgr.wire.request_shapes import SHAPES, SHORTEST_LOOKUP, lookup_in, whole_request
 
 #: What the server sends first since Postfix 3.6, and its client waits for.
 ANNOUNCEMENT: Final = encode_list([(b"protocol", b"tlsmgr_protocol")])
@@ -77,7 +78,9 @@ class RequestReader:
 
         They are not taken: unless it is answered, ``take_whole`` or ``feed`` is to follow.
         """
-        return None if self._holds or len(data) > self._limit else lookup_in(data)
+        if self._holds or not SHORTEST_LOOKUP <= len(data) <= self._limit:
+            return None
+        return lookup_in(data)
 
     def take_whole(self, data: bytes) -> Request | None:
         """Take the next bytes; return the request if they are exactly one, without any defect.
@@ -179,7 +182,7 @@ def encode_reply(reply: Reply) -> bytes:
     if isinstance(reply, StatusReply):
         return _STATUS_REPLIES[reply.status]
     if isinstance(reply, PolicyReply):
-        return _encode_policy(reply)
+        return _encode_policy(reply.status, reply.cachable, reply.timeout)
     return _encode_data(reply.status, b"keybuf", reply.key_buffer)
 
 
@@ -194,6 +197,7 @@ def _encode_data(status: Status, name: bytes, data: bytes) -> bytes:
     return _OK_HEADS[name] + encode_base64(data) + _END
 
 
-def _encode_policy(reply: PolicyReply) -> bytes:
-    numbers = (encode_integer(reply.status), encode_integer(reply.cachable), encode_integer(reply.timeout))
+@lru_cache(maxsize=16)  # there is one for each cache, until the configuration is another
+def _encode_policy(*values: int) -> bytes:
+    numbers = tuple(map(encode_integer, values))
     return b"status\0%b\0cachable\0%b\0timeout\0%b\0\0" % numbers

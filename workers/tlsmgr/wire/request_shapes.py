@@ -99,6 +99,9 @@ _LOOKUP_HEADS: Final = {
     b"request\0lookup\0cache_type\0" + each.value.encode(): each for each in CacheType
 }  # fmt: skip
 
+#: Bytes that a lookup has at least.
+SHORTEST_LOOKUP: Final = min(map(len, _LOOKUP_HEADS)) + len(_CACHE_ID) + 2
+
 
 def lookup_in(chunk: bytes) -> tuple[CacheType, bytes] | None:
     """Return the cache and the cache id if the bytes are exactly one lookup, without any defect."""
