@@ -1,7 +1,6 @@
 """The command ``tlsmgr``: its verbs, and what its exit codes mean (``tlsmgr.errors.ExitCode``)."""
 
 import argparse
-import io
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -19,7 +18,8 @@ from tlsmgr.cli import (
     top,
     workers,
 )
-from tlsmgr.errors import ExitCode, TlsmgrError
+from tlsmgr.errors import ExitCode, ServerUnavailableError, TlsmgrError
+from tlsmgr.standard_streams import abandon_output, prepare, reason
 from tlsmgr.version import __version__
 
 _VERBS = (serve, requests, workers, stats, top, entries, ticket_keys, farm, doctor, configuration, postfix)
@@ -33,9 +33,17 @@ class _Parser(argparse.ArgumentParser):
         self.exit(ExitCode.USAGE, f"{self.prog}: {message}\n")
 
 
+class _Misplaced(argparse.Action):
+    """-c DIR before the verb, as some of Postfix's commands have it."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        parser.error("-c DIR stands behind the verb, as in: tlsmgr ping -c DIR")
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Return what reads the command line; the manual and the completions are made from it as well."""
     parser = _Parser(prog="tlsmgr", description="TLS session cache, ticket key and PRNG manager.")
+    parser.add_argument("-c", action=_Misplaced, help=argparse.SUPPRESS)
     parser.add_argument("--version", action="version", version=f"tlsmgr {__version__}")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
     for module in _VERBS:
@@ -49,17 +57,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: What follows the command's name; by default this process's.
     """
+    # main.cf and cache ids may hold bytes that are no UTF-8; they are printed as they are.
+    prepare("surrogateescape")
     options = make_parser().parse_args(arguments)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # main.cf and cache ids may hold bytes that are no UTF-8; they are printed as they are.
-            stream.reconfigure(errors="surrogateescape")
     try:
-        return int(options.carry_out(options))
+        code = int(options.carry_out(options))
+        sys.stdout.flush()
     except TlsmgrError as error:
-        sys.stderr.write(f"tlsmgr: {error}\n")
+        advice = "; see: tlsmgr doctor" if isinstance(error, ServerUnavailableError) else ""
+        sys.stderr.write(f"tlsmgr: {error}{advice}\n")
         return error.exit_code
     except BrokenPipeError:
-        # Whoever read our output has seen enough; python would complain at exit.
-        sys.stderr.close()
+        # Whoever read our output has seen enough.
+        abandon_output()
         return ExitCode.OK
+    except OSError as error:
+        abandon_output()
+        sys.stderr.write(f"tlsmgr: {reason(error)}\n")
+        return ExitCode.HOST
+    return code

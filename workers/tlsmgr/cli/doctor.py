@@ -63,7 +63,7 @@ def _findings(directory: Path, supervisor: Path | None) -> Iterator[Finding]:
         configuration = load_configuration(directory, process_values=process_values(process_name="tlsmgr"))
         settings = make_settings(configuration)
     except ConfigurationError as error:
-        yield failed("configuration", str(error), "mend that line; nothing else was looked at")
+        yield failed("configuration", str(error), "mend that; nothing else was looked at")
         return
     yield from _configuration(settings)
     stats, silent = _ask_all(settings)

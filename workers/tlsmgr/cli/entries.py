@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 from tlsmgr.cli.entry_access import Entries, Entry, reach_entries
-from tlsmgr.cli.options import Verbs, add_verb, settings_of
+from tlsmgr.cli.options import Verbs, add_verb, cache_type, settings_of
 from tlsmgr.cli.terminal import Painter, Progress, short_time
 from tlsmgr.config.settings import Settings
 from tlsmgr.destinations import destination_of, leading_to
@@ -34,7 +34,7 @@ def add_verbs(verbs: Verbs) -> None:
 
 
 def _add_choice(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--cache", type=CacheType, metavar="CACHE", help="smtpd, smtp or lmtp; else all")
+    parser.add_argument("--cache", type=cache_type, metavar="CACHE", help="smtpd, smtp or lmtp; else all")
     parser.add_argument(
         "--destination",
         metavar="NAME",

@@ -1,6 +1,7 @@
 """What the verbs' options have in common."""
 
 import argparse
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -8,10 +9,40 @@ from typing import Any, TypeAlias
 from tlsmgr.config.settings import Settings, load_settings
 from tlsmgr.config.standard_directory import configuration_directory
 from tlsmgr.errors import ExitCode
+from tlsmgr.messages import CacheType
 
 #: What ``add_subparsers`` returns; argparse does not name the type in public.
 Verbs: TypeAlias = "argparse._SubParsersAction[Any]"  # noqa: SLF001 - see above
 CarryOut: TypeAlias = Callable[[argparse.Namespace], ExitCode]
+
+
+class OneOrNone(tuple[str, ...]):
+    """The choices of words that may be left out: argparse looks whether no word is one of them."""
+
+    __slots__ = ()
+
+    def __contains__(self, word: object) -> bool:
+        return word == [] or super().__contains__(word)
+
+
+def cache_type(text: str) -> CacheType:
+    """Return the cache that an argument names."""
+    try:
+        return CacheType(text)
+    except ValueError:
+        expected = ", ".join(each.value for each in CacheType)
+        raise argparse.ArgumentTypeError(f"{text!r}: expected one of {expected}") from None
+
+
+def seconds(text: str) -> float:
+    """Return the time that an argument says, above 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected seconds, more than 0")
+    return number
 
 
 def add_verb(verbs: Verbs, name: str, text: str, carry_out: CarryOut) -> argparse.ArgumentParser:

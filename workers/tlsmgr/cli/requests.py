@@ -6,11 +6,10 @@ import binascii
 import os
 import sys
 
-from tlsmgr.cli.options import CarryOut, Verbs, add_verb, settings_of
+from tlsmgr.cli.options import CarryOut, Verbs, add_verb, cache_type, seconds, settings_of
 from tlsmgr.client import Client
-from tlsmgr.errors import ExitCode, Status
+from tlsmgr.errors import ExitCode, ProtocolError, Status
 from tlsmgr.messages import (
-    CacheType,
     DeleteRequest,
     LookupReply,
     LookupRequest,
@@ -26,6 +25,12 @@ from tlsmgr.messages import (
 )
 
 _EXIT_CODES = {Status.OK: ExitCode.OK, Status.NOT_DONE: ExitCode.NOT_DONE, Status.FAILED: ExitCode.REFUSED}
+_NOT_DONE = {
+    LookupRequest: "no session is saved under that id",
+    DeleteRequest: "no session is saved under that id",
+    UpdateRequest: "the session was not saved; the log of cache-server says why",
+    TicketKeyRequest: "there is no such key; tlsmgr keys lists those that there are",
+}
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -53,7 +58,7 @@ def _add(verbs: Verbs, name: str, text: str, carry_out: CarryOut) -> argparse.Ar
     parser = add_verb(verbs, name, text, carry_out)
     parser.add_argument(
         "--timeout",
-        type=float,
+        type=seconds,
         default=5.0,
         metavar="SECONDS",
         help="how long to wait (default: %(default)s)",
@@ -62,7 +67,7 @@ def _add(verbs: Verbs, name: str, text: str, carry_out: CarryOut) -> argparse.Ar
 
 
 def _add_cache(parser: argparse.ArgumentParser, *, with_id: bool = False) -> None:
-    parser.add_argument("cache", type=CacheType, metavar="CACHE", help="smtpd, smtp or lmtp")
+    parser.add_argument("cache", type=cache_type, metavar="CACHE", help="smtpd, smtp or lmtp")
     if with_id:
         parser.add_argument("cache_id", type=os.fsencode, metavar="ID", help="the session's cache id")
 
@@ -92,6 +97,12 @@ def _lookup(options: argparse.Namespace) -> ExitCode:
 
 def _update(options: argparse.Namespace) -> ExitCode:
     session = sys.stdin.buffer.read()
+    limit = settings_of(options).tlsmgr_request_size_limit
+    if len(session) + len(options.cache_id) >= limit:
+        raise ProtocolError(
+            f"a session of {len(session)} bytes is too large for a request:"
+            f" tlsmgr_request_size_limit is {limit}"
+        )
     return _ask(options, UpdateRequest(cache_type=options.cache, cache_id=options.cache_id, session=session))
 
 
@@ -109,7 +120,15 @@ def _ask(options: argparse.Namespace, request: Request) -> ExitCode:
         reply = client.ask(request)
     if reply.status is Status.OK:
         _print(reply, raw=getattr(options, "raw", False))
+    else:
+        sys.stderr.write(f"tlsmgr: {_why_not(request, reply.status)}\n")
     return _EXIT_CODES[reply.status]
+
+
+def _why_not(request: Request, status: Status) -> str:
+    if status is Status.NOT_DONE:
+        return _NOT_DONE.get(type(request), "it could not be done; the log of cache-server says why")
+    return "refused: this cache is not enabled, as main.cf names no database for it"
 
 
 def _print(reply: Reply, *, raw: bool) -> None:

@@ -6,14 +6,13 @@ import sys
 from collections.abc import Mapping
 
 from tlsmgr.cli.figures_table import tables
-from tlsmgr.cli.options import Verbs, add_verb, settings_of
+from tlsmgr.cli.options import OneOrNone, Verbs, add_verb, cache_type, settings_of
 from tlsmgr.cli.workers import WORKERS
 from tlsmgr.client import Client
 from tlsmgr.config.settings import Settings
 from tlsmgr.errors import ExitCode, ProtocolError, ServerUnavailableError
 from tlsmgr.figures.exposition import exposition
 from tlsmgr.figures.families import families
-from tlsmgr.messages import CacheType
 
 _TIMEOUT_SECONDS = 2.0
 # What says in a line for one cache who counted, and since when.
@@ -23,8 +22,8 @@ _IDENTITY = ("status", "name", "pid", "version", "uptime", "counting_since")
 def add_verbs(verbs: Verbs) -> None:
     """Add the verb to the command."""
     parser = add_verb(verbs, "stats", "Print what the workers counted since they were started.", _stats)
-    parser.add_argument("worker", nargs="*", choices=[*WORKERS, []], metavar="WORKER", default=[])
-    parser.add_argument("--cache", type=CacheType, metavar="CACHE", help="only of smtpd, smtp or lmtp")
+    parser.add_argument("worker", nargs="*", choices=OneOrNone(WORKERS), metavar="WORKER", default=[])
+    parser.add_argument("--cache", type=cache_type, metavar="CACHE", help="only of smtpd, smtp or lmtp")
     form = parser.add_mutually_exclusive_group()
     form.add_argument(
         "--json",

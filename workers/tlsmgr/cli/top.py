@@ -1,9 +1,8 @@
 """The verb ``top``: the workers' figures, live."""
 
 import argparse
-import math
 
-from tlsmgr.cli.options import Verbs, add_verb, settings_of
+from tlsmgr.cli.options import Verbs, add_verb, seconds, settings_of
 from tlsmgr.errors import ExitCode
 
 _SHORTEST_SECONDS = 0.1
@@ -23,10 +22,10 @@ def add_verbs(verbs: Verbs) -> None:
 
 
 def _interval(text: str) -> float:
-    seconds = float(text)
-    if not _SHORTEST_SECONDS <= seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"{text}: expected {_SHORTEST_SECONDS} seconds or more")
-    return seconds
+    interval = seconds(text)
+    if interval < _SHORTEST_SECONDS:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected {_SHORTEST_SECONDS} seconds or more")
+    return interval
 
 
 def _top(options: argparse.Namespace) -> ExitCode:

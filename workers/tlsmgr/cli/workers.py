@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from tlsmgr.cli.asking import why_silent
-from tlsmgr.cli.options import Verbs, add_verb, settings_of
+from tlsmgr.cli.options import OneOrNone, Verbs, add_verb, settings_of
 from tlsmgr.client import Client
 from tlsmgr.errors import ExitCode, ProtocolError, ServerUnavailableError
 
@@ -19,7 +19,7 @@ _PING_TIMEOUT_SECONDS = 2.0
 def add_verbs(verbs: Verbs) -> None:
     """Add these verbs to the command."""
     ping = add_verb(verbs, "ping", "Say whether the workers answer.", _ping)
-    ping.add_argument("worker", nargs="*", choices=[*WORKERS, []], metavar="WORKER", default=[])
+    ping.add_argument("worker", nargs="*", choices=OneOrNone(WORKERS), metavar="WORKER", default=[])
     ping.add_argument("-q", "--quiet", action="store_true", help="say it with the exit code only")
     add_verb(verbs, "sweep", "Remove all expired sessions now.", _sweep)
     add_verb(

@@ -90,7 +90,7 @@ def supervision_of(config_directory: Path, file: Path | None) -> Supervision:
     try:
         section = ClientOptions().read_config(str(found))
     except (ValueError, configparser.Error) as error:
-        return Supervision(place=str(found), trouble=str(error))
+        return Supervision(place=str(found), trouble=" ".join(str(error).split()))
     return _asked(str(found), section.serverurl, section.username, section.password)
 
 

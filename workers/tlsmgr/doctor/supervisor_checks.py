@@ -34,7 +34,9 @@ def supervisord(host: Surroundings) -> Iterator[Finding]:
     seen = host.supervision
     if seen.trouble:
         text = f"{seen.place}: could not be asked: {seen.trouble}"
-        yield warning("supervisord", text, "see that it runs, and look as root")
+        yield warning(
+            "supervisord", text, "see that it runs, look as root, or name its supervisord.conf with -s"
+        )
     elif not seen.place:
         yield skipped("supervisord", _NONE)
     elif not seen.programs.keys() & {*_WORKERS, _LISTENER}:

@@ -98,7 +98,9 @@ def _lets_smtpd_in(settings: Settings) -> Check:
         owner = pwd.getpwnam(settings.mail_owner)
         found, folder = path.lstat(), path.parent.stat()
     except (OSError, KeyError) as error:
-        return Check(passed=False, text=f"cannot examine {path}: {error}; is cache-server running?")
+        return Check(
+            passed=False, text=f"cannot examine {path}: {_in_words(error)}; is cache-server running?"
+        )
     if not stat.S_ISSOCK(found.st_mode):
         return Check(passed=False, text=f"{path} is no socket; move it away and restart cache-server")
     for status, bit, what in ((folder, stat.S_IXUSR, path.parent), (found, stat.S_IWUSR, path)):
@@ -123,7 +125,9 @@ def _answers(settings: Settings) -> Check:
     try:
         reply = _ask_policy(path, announces=settings.tlsmgr_protocol_announcement)
     except (OSError, ProtocolError, HostError) as error:
-        return Check(passed=False, text=f"{path} does not answer: {error}; is cache-server running?")
+        return Check(
+            passed=False, text=f"{path} does not answer: {_in_words(error)}; is cache-server running?"
+        )
     if reply.status is not Status.OK:
         return Check(passed=False, text=f"{path} refuses to tell its policy; see the log of cache-server")
     return Check(passed=True, text=f"{path} answers")
@@ -160,3 +164,8 @@ SOCKET_CHECKS: Mapping[str, Callable[[Settings], Check]] = {
     "socket access": _lets_smtpd_in,
     "socket answer": _answers,
 }
+
+
+def _in_words(error: Exception) -> str:
+    """Return what an error says, without the operating system's number for it."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)

@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import io
 import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,6 +16,7 @@ from tlsmgr.errors import AddressInUseError, ExitCode, ProtocolError, ServerUnav
 from tlsmgr.processes.pid_file import PidFile
 from tlsmgr.processes.private_directory import make_private_directory
 from tlsmgr.processes.privileges import become
+from tlsmgr.standard_streams import abandon_output, prepare, reason
 
 # A sweep or a stats call waits for a loaded worker, not for a hung one.
 _CALL_SECONDS = 10.0
@@ -45,19 +45,25 @@ def run(job: Job, arguments: Sequence[str] | None = None) -> int:
         job: Which one.
         arguments: What follows the script's name; by default this process's.
     """
+    prepare("backslashreplace")
     options = _parser(job).parse_args(arguments)
     logging.basicConfig(format=f"{job.name}: %(message)s", level=logging.WARNING)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
     try:
         settings = load_settings(options.config_directory)
         become(settings.mail_owner)
         with _alone(job.name, settings.tlsmgr_run_directory):
             complaints = list(job.carry_out(settings, options))
+        sys.stdout.flush()
     except TlsmgrError as error:
         sys.stderr.write(f"{job.name}: {error}\n")
         return error.exit_code
+    except BrokenPipeError:
+        abandon_output()
+        return ExitCode.OK
+    except OSError as error:
+        abandon_output()
+        sys.stderr.write(f"{job.name}: {reason(error)}\n")
+        return ExitCode.HOST
     for complaint in complaints:
         sys.stderr.write(f"{job.name}: {complaint}\n")
     return ExitCode.NOT_DONE if complaints else ExitCode.OK

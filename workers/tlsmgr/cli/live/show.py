@@ -1,5 +1,7 @@
 """Looking at the workers again and again, and showing what came of it."""
 
+import errno
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -21,6 +23,8 @@ from tlsmgr.errors import ExitCode, ProtocolError, ServerUnavailableError
 from tlsmgr.processes.crash_record import why_given_up
 
 _ANSWER_SECONDS = 0.5
+_WIDTH = 80
+_NOT_RUNNING = frozenset({os.strerror(errno.ENOENT), os.strerror(errno.ECONNREFUSED)})
 _ENDING_KEYS = frozenset("qQ")
 
 
@@ -38,7 +42,10 @@ def once(watched: Watched) -> ExitCode:
     with _watcher(watched) as watcher:
         before = watcher.look()
         time.sleep(watched.interval)
-        Console().print(_drawn(before, watcher.look(), watched))
+        console = Console()
+        # Cut to what is narrower, the columns would tell little: a terminal folds them.
+        console.width = max(console.width, _WIDTH)
+        console.print(_drawn(before, watcher.look(), watched))
     return ExitCode.OK
 
 
@@ -97,8 +104,13 @@ class Watcher:
             except (ServerUnavailableError, ProtocolError) as error:
                 stats[worker] = {}
                 given_up = why_given_up(self._run_directory, worker)
-                silent[worker] = "GIVEN UP" if given_up else str(error).rpartition(": ")[2]
+                silent[worker] = "GIVEN UP" if given_up else _in_short(str(error))
         return Look(at=time.monotonic(), stats=stats, silent=silent, keys=keys)
+
+
+def _in_short(error: str) -> str:
+    reason = error.rpartition(": ")[2]
+    return "not running" if reason in _NOT_RUNNING else reason
 
 
 def _drawn(before: Look, after: Look, watched: Watched) -> RenderableType:
