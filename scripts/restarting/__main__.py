@@ -20,6 +20,7 @@ from restarting.one_worker import NotRestartedError, Supervised
 from tlsmgr.cli.options import configuration_directory
 from tlsmgr.config.settings import load_settings
 from tlsmgr.errors import ExitCode, TlsmgrError
+from tlsmgr.standard_streams import abandon_output, prepare
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 _SANDBOX = _CHECKOUT / "var/sandbox/etc"
@@ -35,6 +36,7 @@ class _Parser(argparse.ArgumentParser):
 
 def main() -> int:
     """Restart them; return the exit code."""
+    prepare("backslashreplace")
     options = _options()
     if options.supervisor is None:
         os.environ.setdefault("MAIL_CONFIG", str(_SANDBOX))
@@ -48,8 +50,7 @@ def main() -> int:
             worker.await_ready()
         for worker in workers:
             seconds = worker.restart()
-            sys.stdout.write(f"{worker.name}: restarted, answers after {seconds:.1f} s\n")
-            sys.stdout.flush()
+            _say(f"{worker.name}: restarted, answers after {seconds:.1f} s")
     except NotRestartedError as error:
         sys.stderr.write(f"scripts/rolling-restart: {error}\n")
         return ExitCode.UNAVAILABLE
@@ -57,6 +58,15 @@ def main() -> int:
         sys.stderr.write(f"scripts/rolling-restart: {error}\n")
         return error.exit_code
     return ExitCode.OK
+
+
+def _say(line: str) -> None:
+    try:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+    except OSError:
+        # Whether somebody reads it or not: all three are restarted, or none.
+        abandon_output()
 
 
 def _options() -> argparse.Namespace:

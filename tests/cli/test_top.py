@@ -53,7 +53,7 @@ def test_q_ends_it_and_the_terminal_is_as_before(sandbox: Sandbox) -> None:
     """A worker that starts meanwhile shows up."""
     with _top(sandbox) as (terminal, process):
         before = termios.tcgetattr(terminal)[3]
-        assert b"No such file or directory" in _read_until(terminal, b"ENTROPY")
+        assert b"not running" in _read_until(terminal, b"ENTROPY")
         assert not termios.tcgetattr(terminal)[3] & termios.ECHO
         sandbox.start("cache-server")
         _read_until(terminal, b"answers")

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -27,7 +28,9 @@ def running() -> Iterator[ServedPostfix]:
         yield both
 
 
-def rolling_restart(running: ServedPostfix, *options: str) -> "subprocess.CompletedProcess[str]":
+def rolling_restart(
+    running: ServedPostfix, *options: str, output: IO[str] | int = subprocess.PIPE
+) -> "subprocess.CompletedProcess[str]":
     """Run the script on this supervisord, and return its end."""
     return subprocess.run(  # noqa: S603 - our own script
         [
@@ -37,7 +40,8 @@ def rolling_restart(running: ServedPostfix, *options: str) -> "subprocess.Comple
             *options,
         ],
         env={"PATH": os.defpath, "MAIL_CONFIG": str(running.postfix.config_directory)},
-        capture_output=True,
+        stdout=output,
+        stderr=subprocess.PIPE,
         text=True,
         timeout=100,
         check=False,
@@ -106,6 +110,15 @@ def test_nothing_is_begun_while_a_worker_is_missing(running: ServedPostfix) -> N
     assert done.returncode == ExitCode.UNAVAILABLE
     assert "prng-server.sock" in done.stderr
     assert running.workers.pid("cache-server") == pid
+
+
+def test_a_reader_that_has_gone_does_not_stop_it_half_way(running: ServedPostfix) -> None:
+    """All three are restarted, though nobody can be told."""
+    before = {name: running.workers.pid(name) for name in WORKERS}
+    with Path("/dev/full").open("w") as full:
+        done = rolling_restart(running, output=full)
+    assert (done.returncode, done.stderr) == (ExitCode.OK, "")
+    assert not {running.workers.pid(name) for name in WORKERS} & set(before.values())
 
 
 def test_processes_that_begin_meanwhile_are_served_too(running: ServedPostfix, tmp_path: Path) -> None:

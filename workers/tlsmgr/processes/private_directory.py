@@ -18,7 +18,8 @@ def make_private_directory(path: Path) -> None:
         path.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise HostError(
-            f"cannot make directory {path}: {error.strerror}; it belongs into a directory of $mail_owner"
+            f"cannot make directory {path}: {error.strerror}; it belongs into a directory of $mail_owner,"
+            " and is for root and $mail_owner alone"
         ) from error
     check_private(path)
 
