@@ -73,6 +73,16 @@ def test_too_many_crashes_make_a_rest_and_then_a_new_beginning() -> None:
     assert resting.at_start(NOW + REST_SECONDS) == Past()
 
 
+def test_it_is_said_for_as_long_as_nobody_starts_it() -> None:
+    """Also a day later, with the crashes that led to it."""
+    text = _crashed(CRASHES).at_start(NOW).text()
+    past = Past.parse(text, written_at=NOW, now=NOW + 86400, counts_from=1.0)
+
+    assert past.resting_since == NOW
+    assert len(past.crashes) == CRASHES
+    assert past.at_start(NOW + 86400) == Past()
+
+
 @given(st.integers(0, CRASHES), st.booleans())
 def test_a_record_is_read_as_it_was_written(times: int, rests: bool) -> None:  # noqa: FBT001 - hypothesis gives it
     """All of it, resting or not."""

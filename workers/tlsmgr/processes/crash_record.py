@@ -79,9 +79,11 @@ class Past:
                 if last and written_at - at >= counts_from:
                     crashes.append(Crash(at=written_at, reason=last))
                 break
-        kept = [each for each in crashes if now - WITHIN_SECONDS <= each.at <= now]
-        if resting_since is not None and not now - WITHIN_SECONDS <= resting_since <= now:
+        if resting_since is not None and not resting_since <= now:
             resting_since = None
+        # Of who was given up, the crashes that led to it are told for as long as nobody starts it.
+        latest = now if resting_since is None else resting_since
+        kept = [each for each in crashes if latest - WITHIN_SECONDS <= each.at <= latest]
         return cls(crashes=tuple(kept[-CRASHES:]), resting_since=resting_since)
 
     @property
