@@ -174,6 +174,15 @@ def test_a_change_of_secrets_loses_no_ticket() -> None:
     assert not host.decrypts(ticket)
 
 
+def test_keys_of_a_former_secret_leave_the_memory_at_their_end() -> None:
+    """Also where the new chain has nothing of its own to forget at that time."""
+    host = Host()
+    host.take(secret(1001, first=1))
+    for _ in range(20):
+        host.live(10)
+        assert all(host.now < RULES.decrypts_until(each.epoch) for each in host.table.keys)
+
+
 def test_a_secret_that_begins_with_the_next_epoch_lets_all_hosts_change_over_before() -> None:
     """Whoever has it and whoever has not resume each other's sessions until then, and in it all have it."""
     changed, waiting = Host(), Host()
@@ -229,6 +238,32 @@ def test_names_ahead_and_of_before_are_known_by_their_epoch() -> None:
         host.live(60)
     assert host.epoch_of(chain.key_material()[:16]) == 999
     assert host.epoch_of(bytes(16)) is None
+
+
+@settings(deadline=None)
+@given(
+    st.integers(-RULES.skew, RULES.skew),
+    st.lists(st.tuples(st.integers(0, 150), st.sampled_from(["both", "first", "second"])), max_size=25),
+)
+def test_hosts_with_clocks_within_the_skew_resume_each_others_tickets_for_an_epoch(
+    apart: int, steps: list[tuple[int, str]]
+) -> None:
+    """Whenever either of them sleeps: the tickets of the last epoch are good on both."""
+    first, second = Host(990), Host(990)
+    second.live(0, by_clock=apart)
+    tickets: list[tuple[int, bytes | None]] = []
+    elapsed = 0
+    for seconds, awake in steps:
+        elapsed += seconds
+        for name, host in (("first", first), ("second", second)):
+            asleep = awake not in ("both", name)
+            host.monotonic += 0 if asleep else seconds
+            host.now += seconds
+            if not asleep:
+                host.live(0)
+                tickets.append((elapsed, host.encrypts_with()))
+                for made_at, ticket in tickets:
+                    assert elapsed - made_at > RULES.epoch_seconds or host.decrypts(ticket)
 
 
 def _state_of(value: object, seen: set[int]) -> list[object]:

@@ -59,7 +59,7 @@ class RatchetHost:
         self._is_revoked = False
         self._names: dict[bytes, int] = {}
         self._floor = 0
-        self._built: tuple[int, Ratchet] | None = None
+        self._built: tuple[int, int, Ratchet] | None = None
 
     @property
     def leapt(self) -> bool:
@@ -100,7 +100,7 @@ class RatchetHost:
         self._progress = progress = progress.towards(oldest, monotonic=monotonic, steps=SLICE_STEPS)
         if not progress.is_at(oldest):
             return True
-        place = rules.epoch_at(now), progress.working
+        place = rules.epoch_at(now), oldest, progress.working
         if self._built != place:
             self._build(rules, progress.working, now)
             self._built = place

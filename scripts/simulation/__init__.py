@@ -1,0 +1,1 @@
+"""A farm of hosts as values: what scripts/simulate-farm does."""
