@@ -1,13 +1,15 @@
 """Live through days of a farm of hosts, as values, with the program's own choice of ticket keys.
 
 Clocks drift within tlsmgr_clock_skew, and leap by hours and days; hosts sleep, are killed, join late,
-have full disks. Clients get a ticket from one host, and come back to another. The exit code is 0
-when at least 99.9% of the resumptions that the rules allow succeed, no key is used before every host in
-order knows it, and none is kept past its end; 1 when not.
+have full disks; the store is down, loses everything, cannot be reached from some hosts. Clients get a
+ticket from one host, and come back to another. The exit code is 0 when at least 99.9% of the
+resumptions that the rules allow succeed, no key is used before every host in order knows it, and none
+is kept past its end; 1 when not.
 
 The rules allow a resumption within an epoch, from a host to another one, when either is in order at its
-time: awake, in the farm, its clock within half of the skew, and not waiting for an operator, as a host
-with a ratchet does whose clock was hours ahead for more than a minute.
+time: awake, in the farm, its clock within half of the skew. With a ratchet: not waiting for an operator,
+as a host does whose clock was hours ahead for more than a minute. With a store: in touch with it for
+a minute.
 """
 
 import argparse
@@ -18,9 +20,10 @@ from pathlib import Path
 from random import Random
 
 from rehearsal.checkout import CHECKOUT
-from simulation.fates import Fate
+from simulation.fates import Fate, spells
 from simulation.members import BEGINNING, RatchetMember
 from simulation.plot import as_svg
+from simulation.store_members import StoreMember, StoreModel, settings_for
 from simulation.tally import Tally
 from simulation.world import World
 from tlsmgr.farm.epochs import EpochRules
@@ -36,7 +39,11 @@ def main() -> int:
     options = _options()
     sys.stderr.write(f"seed {options.seed}\n")
     rules = EpochRules.for_timeout(options.timeout, options.skew)
-    tallies = {"ratchet": asyncio.run(ratchet_farm(options.seed, rules, options.hosts, options.days * _DAY))}
+    seconds = options.days * _DAY
+    tallies = {
+        "ratchet": asyncio.run(ratchet_farm(options.seed, rules, options.hosts, seconds)),
+        "redis": asyncio.run(store_farm(options.seed, rules, options.hosts, seconds)),
+    }
     for source, tally in tallies.items():
         sys.stdout.write(f"{source}: {summary(tally)}\n")
         sys.stderr.write("".join(f"FAULT: {source}: {line}\n" for line in tally.faults))
@@ -63,6 +70,16 @@ async def ratchet_farm(
     tally = await World(farm, rules, random, clients).live(seconds)
     tally.other["repairs"] = sum(member.repairs for member in farm)
     return tally
+
+
+async def store_farm(seed: int, rules: EpochRules, hosts: int, seconds: float, *, clients: int = 25) -> Tally:
+    """Return what came of a farm with a store."""
+    random = Random(seed)  # noqa: S311 - likewise
+    settings = settings_for(rules)
+    store = StoreModel(spells(random, seconds, per_day=4.0, lasting=(10.0, 3600.0)))
+    fates = [Fate.at_random(random, rules, seconds) for _ in range(hosts)]
+    farm = [StoreMember(fate, settings, store, random) for fate in fates]
+    return await World(farm, rules, random, clients).live(seconds)
 
 
 def summary(tally: Tally) -> str:

@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.farm.stolen_state import cipher_keys_within
 from tests.farm.test_secret import secret
 from tlsmgr.farm.epochs import EpochRules
 from tlsmgr.farm.key_table import FarmKeyState
@@ -266,22 +267,6 @@ def test_hosts_with_clocks_within_the_skew_resume_each_others_tickets_for_an_epo
                     assert elapsed - made_at > RULES.epoch_seconds or host.decrypts(ticket)
 
 
-def _state_of(value: object, seen: set[int]) -> list[object]:
-    """Return everything that can be reached from an object."""
-    if id(value) in seen:
-        return []
-    seen.add(id(value))
-    inner: list[object] = []
-    if isinstance(value, dict):
-        inner = [*value.keys(), *value.values()]
-    elif isinstance(value, tuple | list | set | frozenset):
-        inner = list(value)
-    else:
-        names = [*getattr(value, "__dict__", ()), *(getattr(type(value), "__slots__", ()))]
-        inner = [getattr(value, name) for name in names if hasattr(value, name)]
-    return [value, *(found for each in inner for found in _state_of(each, seen))]
-
-
 def test_from_all_that_a_host_has_no_key_of_an_epoch_follows_that_the_rules_do_not_keep() -> None:
     """Not from its file, nor from its memory, by any way forward; of what is kept, all of them do."""
     host, chain = Host(990), secret(990).ratchet
@@ -289,15 +274,7 @@ def test_from_all_that_a_host_has_no_key_of_an_epoch_follows_that_the_rules_do_n
         host.live(20)
     now_oldest = RULES.oldest_accepted(host.now)
     assert host.secret is not None
-    state = [*_state_of(host, set()), *_state_of(host.secret.to_text(), set())]
-    found = [part for part in state if isinstance(part, bytes)]
-    found += [bytes.fromhex(word) for word in host.secret.to_text().split() if len(word) == 64]
-    keys = {part.cipher_key for part in state if isinstance(part, TicketKey)}
-    reachable = set(keys)
-    for candidate in {part for part in found if len(part) == 32}:
-        for epoch in range(985, now_oldest + 3):
-            start = type(chain)(epoch_seconds=60, epoch=epoch, chain_key=candidate)
-            reachable |= {each.key_material()[16:48] for each in start.following(30)}
+    reachable = cipher_keys_within([host, host.secret.to_text()], epochs=range(985, now_oldest + 3))
     for epoch in range(990, now_oldest + 2):
         key = TicketKey.from_material(chain.advanced(epoch).key_material(), encrypts_until=0)
         assert (key.cipher_key in reachable) is (epoch >= now_oldest), epoch

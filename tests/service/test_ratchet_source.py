@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.config.files import write_configuration
+from tests.farm.stolen_state import cipher_keys_within
 from tests.farm.test_secret import secret
 from tlsmgr.config.settings import Settings, load_settings
 from tlsmgr.farm.secret import FarmSecret
@@ -229,6 +230,22 @@ async def test_another_timeout_takes_effect_at_once(scene: Scene) -> None:
         source.use(scene.settings(120))
         await source.tick()
         assert _encrypts_with(source, scene) == scene.key(1000)
+
+
+@_asynchronous
+async def test_from_the_file_and_the_memory_of_a_source_no_former_key_follows(scene: Scene) -> None:
+    """Whoever takes both at epoch n has the ticket keys that the rules still keep, and later ones."""
+    scene.put(secret(990).at(secret(990).ratchet.advanced(999)))
+    async with scene.source() as source:
+        for _ in range(12):
+            scene.now += 30
+            await source.tick()
+        oldest = source.table.rules.oldest_accepted(int(scene.now))
+        reachable = cipher_keys_within([source, scene.path.read_text()], epochs=range(985, oldest + 3))
+        for epoch in range(990, oldest + 2):
+            key = secret(990).ratchet.advanced(epoch).key_material()[16:48]
+            assert (key in reachable) is (epoch >= oldest), epoch
+        assert oldest == 1005
 
 
 @_asynchronous
