@@ -7,13 +7,13 @@ _HOUR = 3600
 
 
 def as_svg(tallies: dict[str, Tally]) -> str:
-    """Return the picture: of each source, the share of resumptions, and how many hosts could take part."""
+    """Return the picture: of each source, the resumptions that failed, and how many hosts there were."""
     panels: dict[str, list[tuple[float, float]]] = {}
     end = 0.0
     for source, tally in tallies.items():
-        name = f"{source}: resumptions that succeeded, in % of those that the rules allow"
+        name = f"{source}: resumptions that failed, of 1,000 that the rules allow"
         panels[name] = [
-            ((bucket + 1) * BUCKET_SECONDS, 100 * tally.resumed[bucket] / count)
+            ((bucket + 1) * BUCKET_SECONDS, 1000 * (1 - tally.resumed[bucket] / count))
             for bucket, count in sorted(tally.allowed.items())
         ]
         for figure in ("hosts awake", "hosts in order"):

@@ -45,14 +45,18 @@ def _panel(name: str, points: Sequence[tuple[float, float]], end: float, shown_e
         f"{_LEFT + seconds / end * _INNER_WIDTH:.1f},{floor - figure / top * _INNER_HEIGHT:.1f}"
         for seconds, figure in points
     )
-    warm = _LEFT + mark * _INNER_WIDTH
     return (
         f'<text x="{_LEFT}" y="16">{escape(name)}</text>'
         f'<rect x="{_LEFT}" y="{_TOP}" width="{_INNER_WIDTH}" height="{_INNER_HEIGHT}"'
         ' fill="none" stroke="#bbb"/>'
-        f'<line x1="{warm}" x2="{warm}" y1="{_TOP}" y2="{floor}" stroke="#bbb" stroke-dasharray="4"/>'
+        f"{_line(mark, floor) if mark else ''}"
         f'<text x="{_LEFT - 6}" y="{_TOP + 10}" text-anchor="end">{top:,.1f}</text>'
         f'<text x="{_LEFT - 6}" y="{floor}" text-anchor="end">0</text>'
         f'<text x="{_LEFT + _INNER_WIDTH}" y="{floor + 16}" text-anchor="end">{shown_end}</text>'
         f'<polyline points="{line}" fill="none" stroke="#06c" stroke-width="1.5"/>'
     )
+
+
+def _line(mark: float, floor: int) -> str:
+    at = _LEFT + mark * _INNER_WIDTH
+    return f'<line x1="{at}" x2="{at}" y1="{_TOP}" y2="{floor}" stroke="#bbb" stroke-dasharray="4"/>'
