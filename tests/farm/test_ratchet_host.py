@@ -241,7 +241,6 @@ def test_names_ahead_and_of_before_are_known_by_their_epoch() -> None:
     assert host.epoch_of(bytes(16)) is None
 
 
-@settings(deadline=None)
 @given(
     st.integers(-RULES.skew, RULES.skew),
     st.lists(st.tuples(st.integers(0, 150), st.sampled_from(["both", "first", "second"])), max_size=25),
