@@ -18,15 +18,18 @@ from tests.farm.test_secret import secret
 from tlsmgr.errors import ExitCode
 from tlsmgr.farm.secret import FarmSecret
 
-_TIMEOUT = 3600
+# The longest that there may be: no epoch ends while a test runs.
+_TIMEOUT = 8640000
 _HALF = _TIMEOUT // 2
+_LOCAL = (f"smtpd_tls_session_cache_timeout = {_TIMEOUT}s",)
+_FARM = (*_LOCAL, "tlsmgr_ticket_key_source = ratchet:$data_directory/farm_secret")
 
 
 @pytest.fixture
 def farm() -> Iterator[Sandbox]:
     """Give a host of a farm that has no secret yet."""
     with Sandbox() as made:
-        made.configure("tlsmgr_ticket_key_source = ratchet:$data_directory/farm_secret")
+        made.configure(*_FARM)
         yield made
 
 
@@ -118,7 +121,7 @@ def test_a_secret_for_another_timeout_is_refused(farm: Sandbox) -> None:
     before = _file(farm).read_text()
     done = farm.command("farm", "import", stdin=secret(epoch_seconds=60).to_text().encode())
     assert done.returncode == ExitCode.CONFIGURATION
-    assert b"smtpd_tls_session_cache_timeout = 120s, and here that is 3600s" in done.stderr
+    assert b"smtpd_tls_session_cache_timeout = 120s, and here that is 8640000s" in done.stderr
     assert _file(farm).read_text() == before
 
 
@@ -161,7 +164,7 @@ def test_a_running_cache_server_takes_an_imported_secret_over(farm: Sandbox) -> 
     _imported(farm, made)
     wait_for("the farm's keys", lambda: _source_of_the_first(farm) == "ratchet")
     with Sandbox() as other:
-        other.configure("tlsmgr_ticket_key_source = ratchet:$data_directory/farm_secret")
+        other.configure(*_FARM)
         _imported(other, FarmSecret.from_text(farm.command("farm", "export").stdout.decode()))
         other.start("cache-server")
         with farm.client() as ours, other.client() as theirs:
@@ -225,13 +228,13 @@ def test_a_rotation_or_a_revocation_says_what_a_farm_needs(farm: Sandbox) -> Non
 def test_the_source_changes_at_sighup(farm: Sandbox) -> None:
     """To the farm's keys and back, without a restart."""
     _imported(farm, _made(farm))
-    farm.configure()
+    farm.configure(*_LOCAL)
     worker = farm.start("cache-server")
     assert _source_of_the_first(farm) is None
-    farm.configure("tlsmgr_ticket_key_source = ratchet:$data_directory/farm_secret")
+    farm.configure(*_FARM)
     worker.signal(signal.SIGHUP)
     wait_for("the farm's keys", lambda: _source_of_the_first(farm) == "ratchet")
-    farm.configure()
+    farm.configure(*_LOCAL)
     worker.signal(signal.SIGHUP)
     wait_for("its own keys", lambda: _source_of_the_first(farm) is None)
 
@@ -239,10 +242,7 @@ def test_the_source_changes_at_sighup(farm: Sandbox) -> None:
 def test_what_is_wrong_is_told_by_doctor_and_stats(farm: Sandbox) -> None:
     """A secret for another timeout, and one that others may read; and when all is well again."""
     _imported(farm, _made(farm))
-    farm.configure(
-        "tlsmgr_ticket_key_source = ratchet:$data_directory/farm_secret",
-        "smtpd_tls_session_cache_timeout = 600s",
-    )
+    farm.configure(*_FARM, "smtpd_tls_session_cache_timeout = 600s")
     worker = farm.start("cache-server")
 
     def checked() -> dict[str, str]:
@@ -250,12 +250,12 @@ def test_what_is_wrong_is_told_by_doctor_and_stats(farm: Sandbox) -> None:
         found = [json.loads(line) for line in lines]
         return {each["name"]: each["text"] for each in found if each["name"].startswith("farm's")}
 
-    assert "it is for smtpd_tls_session_cache_timeout = 3600s" in checked()["farm's secret"]
-    assert "set it to 3600s" in checked()["farm's ticket keys"]
-    assert b"set it to 3600s" in farm.command("stats").stdout
+    assert "it is for smtpd_tls_session_cache_timeout = 8640000s" in checked()["farm's secret"]
+    assert "set it to 8640000s" in checked()["farm's ticket keys"]
+    assert b"set it to 8640000s" in farm.command("stats").stdout
     with farm.client() as client:
         assert client.ticket_key() is not None
-    farm.configure("tlsmgr_ticket_key_source = ratchet:$data_directory/farm_secret")
+    farm.configure(*_FARM)
     worker.signal(signal.SIGHUP)
     wait_for("the farm's keys", lambda: _source_of_the_first(farm) == "ratchet")
     assert checked()["farm's ticket keys"] == "they come from the ratchet"
