@@ -4,6 +4,7 @@ import asyncio
 import logging
 import struct
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, Final
 
 from tlsmgr.sealing.sealer import TamperedError
@@ -15,6 +16,7 @@ _log = logging.getLogger(__name__)
 
 #: Seconds between two looks at what other hosts revoked.
 REFRESH_SECONDS: Final = 30.0
+_RETRY_SECONDS: Final = 2.0
 #: Longer than any session lives.
 _LIFE_MILLISECONDS: Final = 101 * 86400 * 1000
 _MILLISECONDS: Final = 1000
@@ -114,14 +116,11 @@ class RevocationMark:
 
     async def _keep_up(self) -> None:
         while True:
-            if self._link.lets_pass:
-                await self.refresh()
+            reason = await self.refresh() if self._link.lets_pass else ""
             self._is_wanted.clear()
-            try:
-                async with asyncio.timeout(REFRESH_SECONDS):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_RETRY_SECONDS if reason else REFRESH_SECONDS):
                     await self._is_wanted.wait()
-            except TimeoutError:
-                continue
 
     def _opened(self, sealed: bytes) -> int:
         try:

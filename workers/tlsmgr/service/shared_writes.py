@@ -64,6 +64,7 @@ class SharedWrites:
         self._task: asyncio.Task[None] | None = None
         self.sent = self.refused = self.dropped = 0
         mark.when_known(self._work_on)
+        link.when_it_works(self._work_on)
 
     def __contains__(self, place: bytes) -> bool:
         return place in self._waiting or place in self._under_way
