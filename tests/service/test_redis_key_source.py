@@ -12,9 +12,11 @@ import uvloop
 from rehearsal.redis_server import RedisServer
 from tests.sealing.test_custody import settings_in
 from tests.service.farm_host import FARM_SECRET
+from tests.service.stores import sealer as own_sealer
 from tlsmgr.config.settings import Settings
 from tlsmgr.farm.key_table import FarmKey
 from tlsmgr.sealing.shared_sealer import SharedSealer
+from tlsmgr.service.kept_farm_keys import KeptFarmKeys
 from tlsmgr.service.redis_key_source import RedisKeySource
 from tlsmgr.service.revocation_mark import RevocationMark
 from tlsmgr.service.shared_keys import SharedKeys
@@ -40,7 +42,9 @@ def _settings(directory: Path, timeout: int = _TIMEOUT) -> Settings:
 class KeyHost:
     """One host's source, whose clock the tests set; it looks at the store when it is told to."""
 
-    def __init__(self, directory: Path, url: str) -> None:
+    def __init__(self, directory: Path, url: str, *, file: str = "kept-keys") -> None:
+        kept = KeptFarmKeys(directory / file, own_sealer())
+        kept.open()
         self.now = float(_START)
         sealer = SharedSealer(FARM_SECRET, os.urandom)
         self.link = SharedLink(open_shared_store(parse_address(url), None), url, lambda: 0.0)
@@ -53,6 +57,7 @@ class KeyHost:
             lambda: self.now,
             os.urandom,
             fingerprint="0123456789abcdef",
+            kept=kept,
         )
 
     async def __aenter__(self) -> Self:
@@ -83,7 +88,8 @@ def _with_hosts(
     directory: Path, server: RedisServer, work: Callable[[KeyHost, KeyHost], Awaitable[None]]
 ) -> None:
     async def run() -> None:
-        async with KeyHost(directory, server.url) as one, KeyHost(directory, server.url) as other:
+        hosts = [KeyHost(directory, server.url, file=name) for name in ("a", "b")]
+        async with hosts[0] as one, hosts[1] as other:
             await work(one, other)
 
     uvloop.run(run())
@@ -97,7 +103,7 @@ def test_hosts_that_race_to_make_a_key_agree_on_one(tmp_path: Path, redis_server
     """Whoever loses takes the other one's; nothing in the store is overwritten."""
 
     async def run() -> None:
-        hosts = [KeyHost(tmp_path, redis_server.url) for _ in range(10)]
+        hosts = [KeyHost(tmp_path, redis_server.url, file=f"{number}") for number in range(10)]
         await _look(*hosts)
         (name,) = {host.encrypts_with() for host in hosts}
         assert sum(host.source.counted.made for host in hosts) == 1
@@ -216,6 +222,51 @@ def test_a_store_that_is_gone_at_a_rotation(tmp_path: Path, redis_server: RedisS
         assert other.decrypts(names[1])
 
     _with_hosts(tmp_path, redis_server, work)
+
+
+def test_a_host_restarted_while_the_store_is_gone_goes_on_with_the_keys(
+    tmp_path: Path, redis_server: RedisServer
+) -> None:
+    """Those that it had; they are sealed on its disk."""
+
+    async def run() -> None:
+        async with KeyHost(tmp_path, redis_server.url) as one:
+            await one.source.start()
+            key = one.key_of(1000).key
+        kept = (tmp_path / "kept-keys").read_bytes()
+        assert not any(part in kept for part in (key.name, key.cipher_key, key.mac_key))
+        redis_server.kill()
+        async with KeyHost(tmp_path, redis_server.url) as again:
+            await again.source.start()
+            assert again.encrypts_with() == key.name
+            assert again.key_of(1000).key == key
+
+    uvloop.run(run())
+
+
+def test_keys_that_were_revoked_meanwhile_do_not_come_back(tmp_path: Path, redis_server: RedisServer) -> None:
+    """Neither by another host, nor by this one, whose file goes with them."""
+
+    async def run() -> None:
+        async with KeyHost(tmp_path, redis_server.url) as one:
+            await one.source.start()
+            old = one.encrypts_with()
+        other = KeyHost(tmp_path, redis_server.url, file="other")
+        await _look(other)
+        revoked = other.source.revoke()
+        await other.mark.move(other.now)
+        await revoked
+        async with KeyHost(tmp_path, redis_server.url) as again:
+            await again.source.start()
+            assert not again.decrypts(old)
+            assert again.encrypts_with() == other.encrypts_with()
+            revoked = again.source.revoke()
+            assert not (tmp_path / "kept-keys").exists()
+            await again.mark.move(again.now + 1)
+            assert (await revoked).failure == ""
+        await other.__aexit__(None, None, None)
+
+    uvloop.run(run())
 
 
 def test_a_store_that_is_stopped_keeps_nobody_waiting(tmp_path: Path, redis_server: RedisServer) -> None:

@@ -92,7 +92,9 @@ class CacheServer:
         self._at_end.callback(self._ticket_keys.close)
         self._at_end.push_async_callback(self._sharing.close)
         self._sharing.start()
-        self._farm = FarmSources(self._ticket_keys, self._sharing, self._seeds.random_bytes)
+        self._farm = FarmSources(
+            self._ticket_keys, self._sharing, self._seeds.random_bytes, self._custody.sealer
+        )
         self._at_end.push_async_callback(self._farm.close)
         await self._farm.start(settings)
         self._at_end.push_async_callback(self._close_caches)

@@ -9,6 +9,7 @@ from pathlib import Path
 from tlsmgr.config.key_source import KeySourceKind
 from tlsmgr.config.settings import Settings
 from tlsmgr.farm.secret_file import SecretFile
+from tlsmgr.sealing.sealer import Sealer
 from tlsmgr.service.farm_keys import FarmKeySource
 from tlsmgr.service.ratchet_source import RatchetSource
 from tlsmgr.service.sharing import Sharing
@@ -24,14 +25,20 @@ class FarmSources:
         ticket_keys: who asks it.
         sharing: the stores that hosts share.
         random_bytes: what keys are made of, where any host makes them.
+        sealer: seals keys on this host's disk.
     """
 
     def __init__(
-        self, ticket_keys: TicketKeys, sharing: Sharing, random_bytes: Callable[[int], bytes]
+        self,
+        ticket_keys: TicketKeys,
+        sharing: Sharing,
+        random_bytes: Callable[[int], bytes],
+        sealer: Sealer,
     ) -> None:
         self._ticket_keys = ticket_keys
         self._sharing = sharing
         self._random_bytes = random_bytes
+        self._sealer = sealer
         self._settings: Settings | None = None
         self._changes: set[asyncio.Task[None]] = set()
 
@@ -74,7 +81,7 @@ class FarmSources:
             case KeySourceKind.LOCAL:
                 return None
             case KeySourceKind.REDIS:
-                return self._sharing.key_source(settings, self._random_bytes)
+                return self._sharing.key_source(settings, self._random_bytes, self._sealer)
             case KeySourceKind.RATCHET:
                 file = SecretFile(Path(source.location), parameter=_PARAMETER, owner=os.geteuid())
                 return RatchetSource(file, settings, time.time, time.monotonic)

@@ -15,6 +15,7 @@ from tlsmgr.messages import CacheType
 from tlsmgr.occasional_log import OccasionalLog
 from tlsmgr.sealing.sealer import TamperedError
 from tlsmgr.service.farm_keys import FarmRevocation
+from tlsmgr.service.kept_farm_keys import KeptFarmKeys
 from tlsmgr.service.revocation_mark import RevocationMark
 from tlsmgr.service.shared_keys import SOURCE, SharedKeys
 from tlsmgr.shared_store.failures import SharedStoreError
@@ -60,6 +61,7 @@ class RedisKeySource:
         clock: the time of day in seconds since 1970.
         random_bytes: what keys are made of.
         fingerprint: of the farm's secret, to be shown.
+        kept: has the keys of the process before this one; None for keys in memory alone.
     """
 
     name = SOURCE
@@ -73,12 +75,14 @@ class RedisKeySource:
         random_bytes: Callable[[int], bytes],
         *,
         fingerprint: str,
+        kept: KeptFarmKeys | None = None,
     ) -> None:
         self.counted = RedisFigures()
         self._keys = keys
         self._mark = mark
         self._clock = clock
         self._random_bytes = random_bytes
+        self._kept = kept
         self._fingerprint = fingerprint
         self._loop = asyncio.get_running_loop()
         self._trouble = OccasionalLog(_log, self._loop.time)
@@ -90,6 +94,7 @@ class RedisKeySource:
         self._turn = asyncio.Lock()
         self._is_wanted = asyncio.Event()
         self._working: asyncio.Task[None] | None = None
+        self._is_closed = False
         self.use(settings)
 
     @property
@@ -110,16 +115,23 @@ class RedisKeySource:
 
     async def start(self) -> None:
         """See ``FarmKeySource``."""
+        if self._kept is not None:
+            self._kept.open()
+        if self._kept is not None and self._has_tickets:
+            self._generation, self._table = self._kept.load(self._table.rules)
         first = asyncio.ensure_future(self.refresh())
         self._working = asyncio.ensure_future(self._keep_up(first))
         await asyncio.wait({first}, timeout=_START_SECONDS)
 
     async def close(self) -> None:
         """See ``FarmKeySource``."""
+        self._is_closed = True  # a cancellation alone may get lost in redis-py
         if self._working is not None:
             self._working.cancel()
             with suppress(asyncio.CancelledError):
                 await self._working
+        if self._kept is not None:
+            self._kept.close()
 
     def enter_jail(self, root: Path) -> None:
         """Need nothing, but that the store is reached from in there."""
@@ -137,7 +149,7 @@ class RedisKeySource:
         rules, now = self._table.rules, int(self._clock())
         names = [self._keys.name(epoch, rules) for epoch in self._wanted(now)]
         self._table = replace(self._table, keys=())
-        return asyncio.ensure_future(self._revoked(names))
+        return asyncio.ensure_future(self._revoked(names, "" if self._kept is None else self._kept.remove()))
 
     def figures(self) -> Mapping[str, object]:
         """See ``FarmKeySource``."""
@@ -166,6 +178,8 @@ class RedisKeySource:
                 if reason:
                     self._make_do(epoch, now)
             self._reason = reason
+            if self._kept is not None and self._has_tickets:
+                self._kept.save(self._generation or 0, self._table)
         if not reason:
             self._asked_at = self._loop.time()
 
@@ -237,8 +251,7 @@ class RedisKeySource:
         self._trouble.warning("tampering", "%s", reason)
         return reason
 
-    async def _revoked(self, names: list[bytes]) -> FarmRevocation:
-        failure = ""
+    async def _revoked(self, names: list[bytes], failure: str) -> FarmRevocation:
         try:
             await self._keys.remove(names)
         except SharedStoreError as error:
@@ -248,14 +261,15 @@ class RedisKeySource:
 
     async def _keep_up(self, first: "asyncio.Future[None]") -> None:
         await first
-        while True:
+        while not self._is_closed:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._pause()):
                     await self._is_wanted.wait()
             self._is_wanted.clear()
             await self.refresh()
-            # Tickets of a key that nobody has do not make us ask more often.
-            await asyncio.sleep(_PAUSE_SECONDS)
+            if not self._is_closed:
+                # Tickets of a key that nobody has do not make us ask more often.
+                await asyncio.sleep(_PAUSE_SECONDS)
 
     def _pause(self) -> float:
         """Return the seconds until there is something to do, at most."""

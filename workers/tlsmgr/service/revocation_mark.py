@@ -51,6 +51,7 @@ class RevocationMark:
         self._is_wanted = asyncio.Event()
         self._when_known: list[Callable[[], None]] = []
         self._task: asyncio.Task[None] | None = None
+        self._is_closed = False
         self.generation = 0
         self.is_known = False
         self.forged = 0
@@ -71,6 +72,7 @@ class RevocationMark:
 
     def close(self) -> None:
         """End that."""
+        self._is_closed = True
         if self._task is not None:
             self._task.cancel()
 
@@ -115,7 +117,7 @@ class RevocationMark:
         return ""
 
     async def _keep_up(self) -> None:
-        while True:
+        while not self._is_closed:
             reason = await self.refresh() if self._link.lets_pass else ""
             self._is_wanted.clear()
             with suppress(TimeoutError):

@@ -62,6 +62,7 @@ class SharedWrites:
         self._loop = asyncio.get_running_loop()
         self._trouble = OccasionalLog(_log, self._loop.time)
         self._task: asyncio.Task[None] | None = None
+        self._is_closed = False
         self.sent = self.refused = self.dropped = 0
         mark.when_known(self._work_on)
         link.when_it_works(self._work_on)
@@ -97,6 +98,7 @@ class SharedWrites:
             _, late = await asyncio.wait([self._task], timeout=seconds)
             for task in late:
                 task.cancel()
+        self._is_closed = True
 
     def as_map(self) -> Mapping[str, object]:
         """Return the figures, for ``stats``."""
@@ -126,7 +128,8 @@ class SharedWrites:
                 await asyncio.sleep(_PAUSE_SECONDS)
 
     def _may_send(self) -> bool:
-        return bool(self._waiting) and self._link.lets_pass and self._mark.is_known
+        is_ready = self._link.lets_pass and self._mark.is_known and not self._is_closed
+        return is_ready and bool(self._waiting)
 
     def _choose(self) -> None:
         size = 0

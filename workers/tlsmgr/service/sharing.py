@@ -14,7 +14,9 @@ from tlsmgr.errors import ConfigurationError
 from tlsmgr.farm.secret_file import read_farm_secret
 from tlsmgr.messages import CacheType
 from tlsmgr.private_file import bad_private_file, read_private_file
+from tlsmgr.sealing.sealer import Sealer
 from tlsmgr.sealing.shared_sealer import SharedSealer
+from tlsmgr.service.kept_farm_keys import KeptFarmKeys
 from tlsmgr.service.redis_key_source import RedisKeySource
 from tlsmgr.service.revocation_mark import RevocationMark
 from tlsmgr.service.shared_entries import SharedEntries
@@ -30,6 +32,7 @@ _log = logging.getLogger(__name__)
 
 _SECRET_PARAMETER: Final = "tlsmgr_farm_secret_file"  # noqa: S105  # a name
 _CREDENTIALS_PARAMETER: Final = "tlsmgr_redis_credentials_file"
+_KEPT_KEYS: Final = "tlsmgr_farm_ticket_keys"
 _CREDENTIALS_SIZE_MAX: Final = 1024
 # What still waits when this worker ends has so long to get out.
 _DRAIN_SECONDS: Final = 1.0
@@ -118,16 +121,25 @@ class Sharing:
         self._sessions[place].timeout = settings.timeout
         return self._sessions[place]
 
-    def key_source(self, settings: Settings, random_bytes: Callable[[int], bytes]) -> RedisKeySource | None:
-        """Return the source of ticket keys that the configuration names, if it is a store, and open."""
+    def key_source(
+        self, settings: Settings, random_bytes: Callable[[int], bytes], sealer: Sealer
+    ) -> RedisKeySource | None:
+        """Return the source of ticket keys that the configuration names, if it is a store, and open.
+
+        Args:
+            settings: the parameters.
+            random_bytes: what keys are made of.
+            sealer: seals the keys on this host's disk.
+        """
         address = settings.tlsmgr_ticket_key_source.store
         shared = None if address is None else self._shared.get(address)
         if shared is None or self._sealer is None:
             _log.warning("ticket keys will come from %s when this process is restarted", address)
             return None
         keys = SharedKeys(shared.link, self._sealer, shared.mark)
+        kept = KeptFarmKeys(settings.data_directory / _KEPT_KEYS, sealer)
         return RedisKeySource(
-            keys, shared.mark, settings, self._clock, random_bytes, fingerprint=self._fingerprint
+            keys, shared.mark, settings, self._clock, random_bytes, fingerprint=self._fingerprint, kept=kept
         )
 
     def revoke(self) -> Awaitable[Mapping[str, str]]:
