@@ -138,6 +138,29 @@ def test_a_kill_at_any_moment_leaves_a_whole_file(file: SecretFile, after: int) 
     file.replace(secret(found.ratchet.epoch + 1), former=found)
 
 
+def test_who_reads_while_it_is_replaced_has_a_whole_secret(file: SecretFile) -> None:
+    """The one from before or the one from after, and never what the former one was overwritten with."""
+    file.replace(secret(1))
+    with subprocess.Popen(  # noqa: S603 - likewise
+        [sys.executable, "-c", _REPLACING, file.path, "1"], stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        try:
+            _read_often(file)
+        finally:
+            process.kill()
+
+
+def _read_often(file: SecretFile) -> None:
+    last = 0
+    for _ in range(2000):
+        found = file.read()
+        assert found == secret(found.ratchet.epoch)
+        assert found.ratchet.epoch >= last
+        last = found.ratchet.epoch
+
+
 def _wait_for_changes(file: SecretFile, count: int) -> None:
     last = file.stamp()
     while count:

@@ -17,6 +17,8 @@ from tlsmgr.private_file import bad_private_file, read_private_file
 Stamp: TypeAlias = tuple[int, int, int]
 
 _CLOSED: Final = -1
+_OVERWRITTEN: Final = b"\0"
+_READINGS: Final = 5
 _NEW_SUFFIX: Final = ".new"
 _WRITE_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _OVERWRITE_FLAGS: Final = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
@@ -47,9 +49,13 @@ def read_farm_secret(
         ConfigurationError: there is no such file, others than its owner may use it, somebody else
             owns it, or it holds no secret. The message does not quote what it holds.
     """
-    content = read_private_file(
-        path, parameter=parameter, owners=owners, size_max=TEXT_SIZE_MAX + 1, dir_fd=dir_fd
-    )
+    content = _OVERWRITTEN
+    for _ in range(_READINGS):
+        content = read_private_file(
+            path, parameter=parameter, owners=owners, size_max=TEXT_SIZE_MAX + 1, dir_fd=dir_fd
+        )
+        if content.strip(_OVERWRITTEN):
+            break  # else it was opened in the moment before it was replaced, and overwritten
     try:
         return FarmSecret.from_text(content.decode("ascii", "replace"))
     except NoFarmSecretError as error:
@@ -192,5 +198,5 @@ def _overwrite(descriptor: int) -> None:
     with suppress(OSError):
         found = os.fstat(descriptor)
         if found.st_nlink == 0:
-            os.pwrite(descriptor, bytes(found.st_size), 0)
+            os.pwrite(descriptor, _OVERWRITTEN * found.st_size, 0)
             os.fsync(descriptor)
