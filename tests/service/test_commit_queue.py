@@ -50,6 +50,25 @@ def test_changes_of_one_turn_share_a_transaction(tmp_path: Path) -> None:
     _with_queue(tmp_path, work)
 
 
+def test_changes_that_come_turn_by_turn_are_gathered(tmp_path: Path) -> None:
+    """As long as there are more and more, and for some turns at most; one that is alone does not wait."""
+
+    async def work(queue: CommitQueue, store: TroubledStore) -> None:
+        replies = []
+        for turn in range(40):
+            replies += [queue.submit(_put(cache_id=bytes([turn, each]))) for each in range(2)]
+            await asyncio.sleep(0)
+        assert await asyncio.gather(*replies) == [OK] * 80
+        assert len(store.transactions) <= 10
+        assert sum(store.transactions) == 80
+        alone = queue.submit(_put())
+        await asyncio.sleep(0)
+        assert store.transactions[-1] == 1
+        assert await alone == OK
+
+    _with_queue(tmp_path, work)
+
+
 def test_a_crowd_is_committed_in_several_transactions(tmp_path: Path) -> None:
     """The loop gets its turn between them, and nobody is forgotten."""
 
