@@ -1,5 +1,6 @@
 """A host's keys, by its secret and its clocks."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -228,6 +229,47 @@ def test_what_was_revoked_is_not_accepted_beside_another_secret() -> None:
         assert host.encrypts_with() is not None
 
 
+def test_what_is_read_only_after_a_revocation_is_revoked_too() -> None:
+    """It is what was there before, for all that anybody knows."""
+    host = RatchetHost()
+    host.use(RULES)
+    host.revoke(_START)
+    assert host.is_revoking
+    host.take(secret(999))
+    assert not host.work(_START, 0.0)
+    assert host.table.encryption_key(_START) is None
+    assert host.due(0.0) == secret(999).at(secret(999).ratchet.advanced(1001))
+
+
+def test_a_former_state_of_what_was_revoked_brings_nothing_back() -> None:
+    """As a host exports it that knows of no revocation."""
+    host = Host()
+    ticket = host.encrypts_with()
+    host.revoke(host.now)
+    host.live(0)
+    host.take(secret(999))
+    host.live(0)
+    assert not host.decrypts(ticket)
+    assert host.secret == secret(999).at(secret(999).ratchet.advanced(1001))
+
+
+@pytest.mark.parametrize("rules", [None, EpochRules(epoch_seconds=30, skew=10), RULES])
+def test_a_revocation_goes_by_the_epochs_of_the_secret(rules: EpochRules | None) -> None:
+    """Whatever the timeout is: the file is moved past the present one of its own epochs, and no further."""
+    host = Host()
+    ticket = host.encrypts_with()
+    host.use(rules)
+    host.revoke(host.now)
+    host.live(0)
+    assert not host.is_revoking
+    assert host.secret == secret(999).at(secret(999).ratchet.advanced(1001))
+    host.use(RULES)
+    host.live(0)
+    assert not host.decrypts(ticket)
+    host.live(30)
+    assert host.encrypts_with() == secret(999).ratchet.advanced(1001).key_material()[:16]
+
+
 def test_names_ahead_and_of_before_are_known_by_their_epoch() -> None:
     """So many epochs ahead; and of before as long as they were in the table."""
     host = Host()
@@ -271,9 +313,25 @@ def test_from_all_that_a_host_has_no_key_of_an_epoch_follows_that_the_rules_do_n
     host, chain = Host(990), secret(990).ratchet
     for _ in range(30):
         host.live(20)
+    host.take(secret(990).at(chain.advanced(1005)))
+    for _ in range(30):
+        host.live(20)
     now_oldest = RULES.oldest_accepted(host.now)
     assert host.secret is not None
     reachable = cipher_keys_within([host, host.secret.to_text()], epochs=range(985, now_oldest + 3))
     for epoch in range(990, now_oldest + 2):
         key = TicketKey.from_material(chain.advanced(epoch).key_material(), encrypts_until=0)
         assert (key.cipher_key in reachable) is (epoch >= now_oldest), epoch
+
+
+@pytest.mark.parametrize("epoch_seconds", [60, 90])
+def test_keys_of_a_former_secret_are_forgotten_at_their_end(epoch_seconds: int) -> None:
+    """Also while the one that was imported is for another timeout, and gives no key."""
+    host = Host()
+    keys = {each.key.cipher_key for each in host.table.keys}
+    host.take(secret(60_030 // epoch_seconds, first=1, epoch_seconds=epoch_seconds))
+    host.live(0)
+    assert keys & cipher_keys_within([host], epochs=range(0)) == keys
+    for _ in range(12):
+        host.live(20)
+    assert not keys & cipher_keys_within([host], epochs=range(0))

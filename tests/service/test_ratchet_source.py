@@ -1,6 +1,7 @@
 """The ratchet in a cache server: a file, two clocks and a table of keys."""
 
 import asyncio
+import logging
 import os
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -13,9 +14,10 @@ import pytest
 from tests.config.files import write_configuration
 from tests.farm.stolen_state import cipher_keys_within
 from tests.farm.test_secret import secret
+from tests.transport.lines import until
 from tlsmgr.config.settings import Settings, load_settings
 from tlsmgr.farm.secret import FarmSecret
-from tlsmgr.farm.secret_file import SecretFile
+from tlsmgr.farm.secret_file import SecretFile, Stamp
 from tlsmgr.service.ratchet_source import RatchetSource
 
 _NOW = 60 * 1000 + 30
@@ -217,6 +219,113 @@ async def test_a_revocation_that_cannot_reach_the_disk_says_so(scene: Scene) -> 
     (scene.directory / "farm.new").mkdir()
     async with scene.source() as source:
         assert "cannot replace" in (await source.revoke()).failure
+
+
+@_asynchronous
+async def test_what_is_revoked_while_its_file_cannot_be_read_stays_revoked(scene: Scene) -> None:
+    """The answer says that it is still on the disk; it goes from there as soon as it can be read."""
+    scene.path.chmod(0o644)
+    async with scene.source() as source:
+        assert "has mode 0644" in (await source.revoke()).failure
+        scene.path.chmod(0o600)
+        await source.tick()
+        assert _encrypts_with(source, scene) is None
+        assert scene.found().ratchet.epoch == 1001
+
+
+@pytest.mark.parametrize("timeout", [0, 180, 240])
+def test_a_revocation_reaches_the_file_whatever_the_timeout_is(scene: Scene, timeout: int) -> None:
+    """By the epochs of the secret; with the right timeout the revoked key does not come back."""
+
+    async def revoke() -> None:
+        async with scene.source() as source:
+            source.use(scene.settings(timeout))
+            assert (await source.revoke()).failure == ""
+            assert scene.found() == secret(990).at(secret(990).ratchet.advanced(1001))
+            source.use(scene.settings())
+            await source.tick()
+            assert _encrypts_with(source, scene) is None
+            assert source.table.find(scene.key(1000), int(scene.now)) is None
+            assert scene.found().ratchet.epoch == 1001
+
+    asyncio.run(revoke())
+
+
+@_asynchronous
+async def test_what_was_imported_just_before_a_revocation_is_revoked(scene: Scene) -> None:
+    """Though no tick had seen it yet."""
+    async with scene.source() as source:
+        scene.put(secret(999, first=1))
+        assert (await source.revoke()).failure == ""
+        assert scene.found() == secret(first=1).at(secret(999, first=1).ratchet.advanced(1001))
+
+
+@_asynchronous
+async def test_an_import_in_the_moment_after_an_advance_is_seen(scene: Scene) -> None:
+    """Before the source had a look at what it had just written."""
+    scene.put(secret(990).at(secret(990).ratchet.advanced(999)))
+    async with scene.source() as source:
+        replace, imported = scene.file.replace, secret(1000, first=1)
+
+        def replaced_and_imported(secret: FarmSecret, *, former: FarmSecret | None = None) -> Stamp:
+            stamp = replace(secret, former=former)
+            scene.put(imported)
+            return stamp
+
+        scene.file.replace = replaced_and_imported  # type: ignore[method-assign]
+        scene.now += 60
+        await source.tick()
+        del scene.file.replace
+        await source.tick()
+        assert source.figures()["fingerprint"] == secret(first=1).fingerprint
+
+
+def test_a_file_that_cannot_be_replaced_is_said_once_a_minute(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In the figures all the time, though there are keys; and the end of it once."""
+    caplog.set_level(logging.INFO)
+    scene.put(secret(990).at(secret(990).ratchet.advanced(999)))
+    (scene.directory / "farm.new").mkdir()
+
+    async def look() -> None:
+        async with scene.source() as source:
+            scene.now += 60
+            for second in range(121):
+                scene.monotonic = float(second)
+                await source.tick()
+                assert "cannot replace" in str(source.figures()["file_trouble"])
+            assert (source.trouble, _encrypts_with(source, scene)) == ("", scene.key(1001))
+            (scene.directory / "farm.new").rmdir()
+            await source.tick()
+            assert source.figures()["file_trouble"] == ""
+
+    asyncio.run(look())
+    assert len([each for each in caplog.messages if "cannot replace" in each]) == 3
+    assert len([each for each in caplog.messages if "can be replaced again" in each]) == 1
+    assert not [each for each in caplog.messages if "can be used again" in each]
+
+
+def test_a_fault_in_one_round_does_not_end_the_rounds(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    """It is in the log, with where it was; the next round is as ever."""
+
+    def clock() -> float:
+        calls.append(1)
+        if len(calls) == 2:
+            raise ZeroDivisionError
+        return scene.now
+
+    async def look() -> None:
+        file = SecretFile(scene.path, parameter="p", owner=os.geteuid())
+        source = RatchetSource(file, scene.settings(), clock, lambda: scene.monotonic)
+        await source.start()
+        await until(lambda: source.figures()["epoch"] is not None and source.table.keys != ())
+        await source.close()
+
+    calls: list[int] = []
+    asyncio.run(look())
+    assert "a round of the ratchet failed: ZeroDivisionError" in caplog.text
+    assert "Traceback" in caplog.text
 
 
 @_asynchronous

@@ -47,6 +47,7 @@ _TICKET_KEYS = {
 _FARM = {
     "ticket keys from": "source",
     "trouble": "trouble",
+    "trouble with its file": "file_trouble",
     "secret": "fingerprint",
     "oldest epoch kept": "epoch",
     "keys forgotten": "advances",

@@ -63,5 +63,7 @@ def keys(host: Surroundings) -> Iterator[Finding]:
         yield failed(_KEYS, "the cache server does not say that it has any", advice)
     elif trouble := figures.get("trouble"):
         yield failed(_KEYS, str(trouble), "mend that; until then tickets of this host are good on it alone")
+    elif trouble := figures.get("file_trouble"):
+        yield warning(_KEYS, str(trouble), "mend that, before a restart needs the file")
     else:
         yield ok(_KEYS, f"they come from the {figures.get('source')}")

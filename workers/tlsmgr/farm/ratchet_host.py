@@ -56,15 +56,22 @@ class RatchetHost:
         self._rules: EpochRules | None = None
         self._progress: Progress | None = None
         self._former: tuple[FarmKey, ...] = ()
-        self._is_revoked = False
+        self._revoked_at: int | None = None
         self._names: dict[bytes, int] = {}
-        self._floor = 0
         self._built: tuple[int, int, Ratchet] | None = None
 
     @property
     def leapt(self) -> bool:
         """Whether the clock is more than an epoch ahead of what is kept."""
-        return self._progress is not None and self._progress.leapt_at is not None
+        leapt_at = None if self._progress is None else self._progress.leapt_at
+        return leapt_at is not None and not self.is_revoking
+
+    @property
+    def is_revoking(self) -> bool:
+        """Whether a revoked key still follows from what is kept, or nobody knows, since nothing was read."""
+        if self._progress is None:
+            return self._revoked_at is not None
+        return self._progress.kept.epoch < self._floor(self._progress)
 
     def use(self, rules: EpochRules | None) -> None:
         """Go by these rules; None for no tickets. Keys of other epochs' lengths go at once."""
@@ -78,12 +85,15 @@ class RatchetHost:
         """Derive keys from this secret from now on.
 
         Those that are there decrypt to their end, and encrypt for as long as the new chain has not
-        begun, so that hosts can change over one after the other; unless they were revoked.
+        begun, so that hosts can change over one after the other; unless they were revoked. What was
+        revoked stays so when the same secret comes again, or is read for the first time only now.
         """
-        self._former = () if self._is_revoked else self.table.keys
-        if self._is_revoked:
+        is_revoked = self._revoked_at is not None
+        self._former = () if is_revoked else self.table.keys
+        if is_revoked:
             self.table = replace(self.table, keys=())
-        self._is_revoked, self._floor = False, 0
+        if self.secret is not None and not secret.is_of_the_farm(self.secret):
+            self._revoked_at = None
         self.secret, self._progress, self._built = secret, Progress.at(secret.ratchet), None
 
     def work(self, now: int, monotonic: float) -> bool:
@@ -93,17 +103,18 @@ class RatchetHost:
             now: the time of day, in whole seconds since 1970.
             monotonic: a clock that nobody sets.
         """
+        self._prune(now)
         rules, progress = self._rules, self._progress
-        if rules is None or progress is None or self._misfits(rules, progress):
+        if progress is None:
             return False
-        oldest = max(self._floor, rules.oldest_accepted(now))
+        oldest = self._floor(progress)
+        if rules is not None and not self._misfits(rules, progress):
+            oldest = max(oldest, rules.oldest_accepted(now))
         self._progress = progress = progress.towards(oldest, monotonic=monotonic, steps=SLICE_STEPS)
         if not progress.is_at(oldest):
             return True
-        place = rules.epoch_at(now), oldest, progress.working
-        if self._built != place:
-            self._build(rules, progress.working, now)
-            self._built = place
+        if rules is not None and not self._misfits(rules, progress):
+            self._build_if_due(rules, oldest, progress.working, now)
         return False
 
     def due(self, monotonic: float) -> FarmSecret | None:
@@ -111,7 +122,7 @@ class RatchetHost:
         progress, secret = self._progress, self.secret
         if secret is None or progress is None:
             return None
-        is_revoked = progress.kept.epoch < self._floor <= progress.working.epoch
+        is_revoked = progress.kept.epoch < self._floor(progress) <= progress.working.epoch
         return secret.at(progress.working) if is_revoked or progress.is_proven(monotonic=monotonic) else None
 
     def settle(self, secret: FarmSecret) -> None:
@@ -119,11 +130,13 @@ class RatchetHost:
         self.secret, self._progress = secret, Progress.at(secret.ratchet)
 
     def revoke(self, now: int) -> None:
-        """Have no key of the present epoch or before; nor a way to one, once what is due then is settled."""
-        self._former, self._is_revoked = (), True
+        """Have no key of the present epoch or before; nor a way to one, once what is due then is settled.
+
+        By the epochs of the secret itself, whatever the rules are; of one that is not read yet, by its
+        epochs when it is.
+        """
+        self._former, self._revoked_at, self._built = (), now, None
         self.table = replace(self.table, keys=())
-        if self._rules is not None:
-            self._floor, self._built = self._rules.epoch_at(now) + 1, None
 
     def epoch_of(self, name: bytes) -> int | None:
         """Return the epoch of a key by its name: of those that were in the table, and of some ahead."""
@@ -138,14 +151,31 @@ class RatchetHost:
             return Trouble(kind=TroubleKind.UNREAD, text="no secret has been read yet")
         if self._misfits(rules, progress):
             return _misfit(rules, progress)
-        ahead = progress.kept.epoch - rules.epoch_at(now)
-        if ahead > 0:
-            return _too_early(rules, progress, ahead, now)
+        begins = max(progress.kept.epoch, self._floor(progress))
+        if begins > rules.epoch_at(now):
+            return _too_early(rules, begins, now)
         text = f"{rules.epoch_at(now) - progress.working.epoch} epochs are still to be gone through"
         return Trouble(kind=TroubleKind.CATCHING_UP, text=text)
 
     def _misfits(self, rules: EpochRules, progress: Progress) -> bool:
         return progress.kept.epoch_seconds != rules.epoch_seconds
+
+    def _floor(self, progress: Progress) -> int:
+        """Return the first epoch of this chain that is not revoked."""
+        return 0 if self._revoked_at is None else self._revoked_at // progress.kept.epoch_seconds + 1
+
+    def _prune(self, now: int) -> None:
+        """Forget keys whose time is over, which those of a former secret are whatever the present one is."""
+        pruned = self.table.pruned(now)
+        self._former = replace(self.table, keys=self._former).pruned(now).keys
+        if len(pruned.keys) != len(self.table.keys):
+            self.table, self._built = pruned, None
+
+    def _build_if_due(self, rules: EpochRules, oldest: int, working: Ratchet, now: int) -> None:
+        place = rules.epoch_at(now), oldest, working
+        if self._built != place:
+            self._build(rules, working, now)
+            self._built = place
 
     def _build(self, rules: EpochRules, working: Ratchet, now: int) -> None:
         """Fill the table with the keys from the oldest one that decrypts to the next one."""
@@ -180,10 +210,9 @@ def _misfit(rules: EpochRules, progress: Progress) -> Trouble:
     return Trouble(kind=TroubleKind.MISFIT, text=text)
 
 
-def _too_early(rules: EpochRules, progress: Progress, ahead: int, now: int) -> Trouble:
-    seconds = rules.begins_at(progress.kept.epoch) - now
-    text = f"the farm's secret begins with epoch {progress.kept.epoch}, in {seconds} s"
-    if ahead == 1:
+def _too_early(rules: EpochRules, begins: int, now: int) -> Trouble:
+    text = f"the farm's secret begins with epoch {begins}, in {rules.begins_at(begins) - now} s"
+    if begins == rules.epoch_at(now) + 1:
         return Trouble(kind=TroubleKind.NOT_YET, text=text)
     text += ": this host's clock is behind, or that of the host where it was made was ahead; see timedatectl"
     return Trouble(kind=TroubleKind.CLOCK, text=text)

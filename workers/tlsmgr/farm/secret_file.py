@@ -92,10 +92,9 @@ class SecretFile:
     def stamp(self) -> Stamp | None:
         """Tell which file is in the place, without reading it; None when there is none."""
         try:
-            found = os.stat(self.path.name, dir_fd=self._directory, follow_symlinks=False)
+            return _stamp_of(os.stat(self.path.name, dir_fd=self._directory, follow_symlinks=False))
         except OSError:
             return None
-        return found.st_dev, found.st_ino, found.st_mtime_ns
 
     def read(self) -> FarmSecret:
         """Return the secret; raises what ``read_farm_secret`` and ``replace`` raise."""
@@ -104,7 +103,7 @@ class SecretFile:
             self.path, parameter=self._parameter, owners={self._owner}, dir_fd=self._directory
         )
 
-    def replace(self, secret: FarmSecret, *, former: FarmSecret | None = None) -> None:
+    def replace(self, secret: FarmSecret, *, former: FarmSecret | None = None) -> Stamp:
         """Put a secret in the place of what is there, and overwrite that.
 
         At any moment, also when this process or the machine dies, there is the one file or the other,
@@ -113,6 +112,9 @@ class SecretFile:
         Args:
             secret: the new one.
             former: what must be there so far; by default it may be anything, or nothing.
+
+        Returns:
+            The stamp of the new file, whatever was put in its place since.
 
         Raises:
             SecretReplacedError: there is another one.
@@ -124,7 +126,7 @@ class SecretFile:
             with self._locked():
                 if former is not None and self.read() != former:
                     raise SecretReplacedError(f"{self.path} was replaced meanwhile")
-                self._exchange(secret.to_text().encode())
+                return self._exchange(secret.to_text().encode())
         except OSError as error:
             raise self._error("replace", error) from error
 
@@ -153,11 +155,11 @@ class SecretFile:
         finally:
             fcntl.flock(self._directory, fcntl.LOCK_UN)
 
-    def _exchange(self, content: bytes) -> None:
+    def _exchange(self, content: bytes) -> Stamp:
         name, new = self.path.name, self.path.name + _NEW_SUFFIX
         with suppress(FileNotFoundError):  # what a killed one left
             os.unlink(new, dir_fd=self._directory)
-        self._write(new, content)
+        stamp = self._write(new, content)
         former = self._open_former(name)
         try:
             os.rename(new, name, src_dir_fd=self._directory, dst_dir_fd=self._directory)
@@ -167,8 +169,9 @@ class SecretFile:
         finally:
             if former != _CLOSED:
                 os.close(former)
+        return stamp
 
-    def _write(self, name: str, content: bytes) -> None:
+    def _write(self, name: str, content: bytes) -> Stamp:
         descriptor = os.open(name, _WRITE_FLAGS, 0o600, dir_fd=self._directory)
         try:
             os.fchmod(descriptor, 0o600)
@@ -177,6 +180,7 @@ class SecretFile:
             if os.write(descriptor, content) != len(content):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(descriptor)
+            return _stamp_of(os.fstat(descriptor))
         finally:
             os.close(descriptor)
 
@@ -191,6 +195,10 @@ class SecretFile:
             f"cannot {doing} {self.path}: {error.strerror or error};"
             " it belongs, as $mail_owner's, into a directory of $mail_owner's with some space left"
         )
+
+
+def _stamp_of(found: os.stat_result) -> Stamp:
+    return found.st_dev, found.st_ino, found.st_mtime_ns
 
 
 def _overwrite(descriptor: int) -> None:

@@ -1,6 +1,7 @@
 """The source of the farm's ticket keys that the configuration names, whichever it is at the time."""
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import Callable
@@ -14,6 +15,8 @@ from tlsmgr.service.farm_keys import FarmKeySource
 from tlsmgr.service.ratchet_source import RatchetSource
 from tlsmgr.service.sharing import Sharing
 from tlsmgr.service.ticket_keys import TicketKeys
+
+_log = logging.getLogger(__name__)
 
 _PARAMETER = "tlsmgr_ticket_key_source"
 
@@ -40,12 +43,12 @@ class FarmSources:
         self._random_bytes = random_bytes
         self._sealer = sealer
         self._settings: Settings | None = None
-        self._changes: set[asyncio.Task[None]] = set()
+        self._change: asyncio.Task[None] | None = None
 
     async def start(self, settings: Settings) -> None:
         """Have the keys, or else keys of this host's own for the time being."""
         self._take(settings)
-        await asyncio.gather(*self._changes)
+        await self._changed()
 
     def use(self, settings: Settings) -> None:
         """Go on with other parameters, or with another source, which is asked as soon as it is there."""
@@ -64,16 +67,18 @@ class FarmSources:
 
     async def close(self) -> None:
         """End what the sources do."""
-        await asyncio.gather(*self._changes)
+        await self._changed()
         if self._ticket_keys.farm is not None:
             await self._ticket_keys.farm.close()
 
     def _take(self, settings: Settings) -> None:
         former, self._settings = self._ticket_keys.farm, settings
         self._ticket_keys.farm = self._made(settings)
-        task = asyncio.ensure_future(_change(former, self._ticket_keys.farm))
-        self._changes.add(task)
-        task.add_done_callback(self._changes.discard)
+        self._change = asyncio.ensure_future(_change(self._change, former, self._ticket_keys.farm))
+
+    async def _changed(self) -> None:
+        if self._change is not None:
+            await self._change
 
     def _made(self, settings: Settings) -> FarmKeySource | None:
         source = settings.tlsmgr_ticket_key_source
@@ -87,8 +92,16 @@ class FarmSources:
                 return RatchetSource(file, settings, time.time, time.monotonic)
 
 
-async def _change(former: FarmKeySource | None, present: FarmKeySource | None) -> None:
+async def _change(
+    before: asyncio.Task[None] | None, former: FarmKeySource | None, present: FarmKeySource | None
+) -> None:
+    """Close the one and start the other, after the change before: a source is closed after its start."""
+    if before is not None:
+        await asyncio.wait({before})
     if former is not None:
-        await former.close()
+        try:
+            await former.close()
+        except Exception:  # noqa: BLE001 - whatever it is, the present one has to start
+            _log.exception("the former source of ticket keys did not close; the new one is used all the same")
     if present is not None:
         await present.start()

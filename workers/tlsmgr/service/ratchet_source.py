@@ -23,7 +23,9 @@ _log = logging.getLogger(__name__)
 _TICK_SECONDS: Final = 1.0
 #: How long a start waits for the keys; after a very long sleep they take longer.
 _START_SECONDS: Final = 0.5
-_FILE: Final = "the ratchet's file"
+_READ: Final = "reading the ratchet's file"
+_REPLACE: Final = "replacing the ratchet's file"
+_FAULT: Final = "the ratchet"
 _CLOCK: Final = "clock"
 _REKEY: Final = (
     "farm: this host uses keys of its own until the next epoch. The other hosts have the former key, and the"
@@ -70,7 +72,8 @@ class RatchetSource:
         self._monotonic = monotonic
         self._trouble = OccasionalLog(_log, monotonic)
         self._host = RatchetHost()
-        self._file_trouble = "it has not been read yet"
+        self._read_trouble = "it has not been read yet"
+        self._replace_trouble = ""
         self._stamp: Stamp | None = None
         self._state_since = monotonic()
         self._has_leapt = False
@@ -88,7 +91,12 @@ class RatchetSource:
     def trouble(self) -> str:
         """Why there is no key of the farm for new tickets; empty when there is, or there are no tickets."""
         trouble = self._host.trouble(int(self._clock()))
-        return "" if trouble is None else self._file_trouble or trouble.text
+        return "" if trouble is None else self._read_trouble or trouble.text
+
+    @property
+    def file_trouble(self) -> str:
+        """What is wrong with the file, also while there are keys; empty if nothing is."""
+        return self._read_trouble or self._replace_trouble
 
     def use(self, settings: Settings) -> None:
         """See ``FarmKeySource``."""
@@ -97,7 +105,7 @@ class RatchetSource:
 
     async def start(self) -> None:
         """See ``FarmKeySource``."""
-        first = asyncio.ensure_future(self.tick())
+        first = asyncio.ensure_future(self._tick_whatever_happens())
         self._ticking = asyncio.ensure_future(self._keep_ticking(first))
         await asyncio.wait({first}, timeout=_START_SECONDS)
 
@@ -142,6 +150,7 @@ class RatchetSource:
             "source": self.name,
             "ready": {self.name: self.table.encryption_key(now) is not None},
             "trouble": self.trouble,
+            "file_trouble": self.file_trouble,
             "fingerprint": "" if secret is None else secret.fingerprint,
             "epoch": None if secret is None else secret.ratchet.epoch,
             "epoch_seconds": None if secret is None else secret.ratchet.epoch_seconds,
@@ -152,8 +161,7 @@ class RatchetSource:
     async def tick(self) -> None:
         """Do what is due: take over another file, advance, forget."""
         async with self._turn:
-            if self._file_trouble or self._file.stamp() != self._stamp:
-                await self._read()
+            await self._read_if_changed()
             await self._work()
             await self._forget()
         self._tell(int(self._clock()))
@@ -163,16 +171,30 @@ class RatchetSource:
         while not self._closing.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), _TICK_SECONDS)
+            await self._tick_whatever_happens()
+
+    async def _tick_whatever_happens(self) -> None:
+        try:
             await self.tick()
+        except Exception as error:  # noqa: BLE001 - a fault here must not leave the host at one epoch for ever
+            kind = type(error).__name__
+            if self._trouble.warning(_FAULT, "a round of the ratchet failed: %s", kind, cause=kind):
+                _log.exception("the next one is in a second; please report this fault")
+
+    async def _read_if_changed(self) -> None:
+        if self._read_trouble or self._file.stamp() != self._stamp:
+            await self._read()
 
     async def _read(self) -> None:
         self._stamp = self._file.stamp()
         try:
             secret = await asyncio.to_thread(self._file.read)
         except TlsmgrError as error:
-            self._fail(str(error))
+            self._read_trouble = str(error)
+            self._fail(_READ, self._read_trouble)
             return
-        self._well()
+        self._read_trouble = ""
+        self._trouble.recovered(_READ, "the file with the farm's secret can be used again")
         if secret != self._host.secret:
             self._host.take(secret)
             self._state_since = self._monotonic()
@@ -190,37 +212,41 @@ class RatchetSource:
         if due is None:
             return ""
         try:
-            await asyncio.to_thread(self._file.replace, due, former=former)
-        except SecretReplacedError:
+            self._stamp = await asyncio.to_thread(self._file.replace, due, former=former)
+        except SecretReplacedError as error:
             self._stamp = None  # somebody imported another one: the next tick reads it
-            return ""
+            return str(error)
         except TlsmgrError as error:
-            self._fail(f"keys of former epochs are still in it: {error}")
+            self._replace_trouble = f"keys of former epochs are still in it: {error}"
+            self._fail(_REPLACE, self._replace_trouble)
             return str(error)
         self._host.settle(due)
-        self._stamp = self._file.stamp()
         self._state_since = self._monotonic()
         self.counted.advances += 1
-        self._well()
+        self._replace_trouble = ""
+        self._trouble.recovered(_REPLACE, "the file with the farm's secret can be replaced again")
         return ""
 
     async def _revoked(self) -> FarmRevocation:
         async with self._turn:
+            await self._read_if_changed()
+            self._host.revoke(int(self._clock()))  # also what was imported just before
             await self._work()
-            return FarmRevocation(advice=_REKEY, failure=await self._forget())
+            failure = await self._forget()
+        if not self._host.is_revoking:
+            return FarmRevocation(advice=_REKEY)
+        reason = failure or self._read_trouble or "the way to the present epoch is long, and not yet gone"
+        return FarmRevocation(
+            advice=_REKEY, failure=f"the file with the farm's secret is as it was: {reason}"
+        )
 
-    def _fail(self, reason: str) -> None:
-        self._file_trouble = reason
+    def _fail(self, subject: str, reason: str) -> None:
         self.counted.failures += 1
-        self._trouble.warning(_FILE, "the farm's secret: %s", reason, cause=reason)
-
-    def _well(self) -> None:
-        self._file_trouble = ""
-        self._trouble.recovered(_FILE, "the file with the farm's secret can be used again")
+        self._trouble.warning(subject, "the farm's secret: %s", reason, cause=reason)
 
     def _tell(self, now: int) -> None:
         trouble = self._host.trouble(now)
-        if trouble is not None and not self._file_trouble:
+        if trouble is not None and not self._read_trouble:
             text = "ticket keys of this host's own are used: %s"
             self._trouble.warning(SOURCE, text, trouble.text, cause=trouble.kind)
         elif trouble is None:
