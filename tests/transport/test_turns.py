@@ -7,9 +7,18 @@ import uvloop
 
 from tests.transport.lines import Lines, connected, serving, until
 from tlsmgr.transport.deadline import Deadlines
+from tlsmgr.transport.turns import Turns
 
 MANY = 3000
 QUESTIONS = b"".join(b"%d\n" % number for number in range(MANY))
+
+
+def test_many_who_ask_at_once_share_what_one_may_ask() -> None:
+    """However many they are, each gets on, and a turn of the loop stays short for who asks one thing."""
+    assert Turns().requests == Turns(waiting=1).requests == Turns(waiting=2).requests
+    for waiting in (3, 10, 32):
+        assert waiting * Turns(waiting=waiting).requests <= 2 * Turns().requests
+    assert Turns(waiting=1000).requests == 2
 
 
 def _dialogues(*first: Lines) -> Iterator[Lines]:

@@ -1,6 +1,7 @@
 """Clients that do not read what they asked for, or read late."""
 
 import asyncio
+import socket
 
 import pytest
 import uvloop
@@ -47,6 +48,22 @@ def test_a_client_is_dropped_for_the_first_byte_that_the_kernel_does_not_take(
 
     uvloop.run(run())
     assert "does not read its answers" in caplog.text
+
+
+def test_a_client_that_goes_with_an_answer_unread_leaves_nothing_behind() -> None:
+    """Also in the middle of its next request: nobody waits for the rest until a deadline."""
+
+    async def run() -> None:
+        dialogue = Lines()
+        async with serving(lambda: dialogue) as (server, path):
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(str(path))
+                client.send(b"a\n")
+                await until(lambda: dialogue.taken == 1)
+                client.send(b"hal")
+            await until(lambda: server.figures.open == 0)
+
+    uvloop.run(run())
 
 
 def test_an_answer_larger_than_the_kernel_holds_arrives_whole() -> None:

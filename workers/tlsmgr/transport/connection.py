@@ -5,7 +5,7 @@ import logging
 import socket
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import PurePath
 
@@ -14,6 +14,7 @@ from tlsmgr.transport.deadline import Deadline, Deadlines
 from tlsmgr.transport.dialogue import Deferred, Dialogue, EndOfDialogue
 from tlsmgr.transport.peer import PeerCredentials
 from tlsmgr.transport.stream import Stream
+from tlsmgr.transport.turns import Turns
 
 _log = logging.getLogger(__name__)
 
@@ -22,8 +23,6 @@ _UNANSWERED_MAX = 1024
 # Answers are written together up to so many bytes: so much at most is held for a client that does
 # not read them, besides what the kernel holds.
 _BATCH_SIZE = 65536
-# Requests of one client that are answered before the event loop sees to the others again: 0.1 to 1 ms.
-_REQUESTS_PER_TURN = 32
 _FRAMES_SHOWN = 4
 
 
@@ -37,6 +36,7 @@ class Rules:
     #: Told when we begin to hold bytes for a client (half a request, requests that wait for their
     #: turn, or answers that it does not read), when it gets on, and when that is over.
     on_hold: Callable[["Connection", bool], None]
+    turns: Turns = field(default_factory=Turns)
 
 
 class Connection:
@@ -117,6 +117,7 @@ class Connection:
         self._write.end()
         if self._next_turn is not None:
             self._next_turn.cancel()
+            self._end_turn()
         self._rules.on_close(self)
 
     @property
@@ -146,21 +147,26 @@ class Connection:
         self._dialogue.feed(data)
         self._answer_what_is_complete()
 
-    def _answer_what_is_complete(self) -> None:
+    def _answer_what_is_complete(self, at_most: int = 0) -> None:
         try:
-            self._take_requests()
+            self._take_requests(at_most or self._rules.turns.requests)
         except Exception as error:  # noqa: BLE001 - see there
             self._end_for(error)
         self._after_answering()
 
     def _take_turn(self) -> None:
-        self._next_turn = None
-        self._answer_what_is_complete()
+        requests = self._rules.turns.requests
+        self._end_turn()
+        self._answer_what_is_complete(requests)
 
-    def _take_requests(self) -> None:
+    def _end_turn(self) -> None:
+        self._next_turn = None
+        self._rules.turns.waiting -= 1
+
+    def _take_requests(self, at_most: int) -> None:
         batch = bytearray()
         try:
-            for _ in range(_REQUESTS_PER_TURN):
+            for _ in range(at_most):
                 answer = self._dialogue.next_answer() if self._may_take_another() else None
                 if answer is None:
                     break
@@ -175,12 +181,14 @@ class Connection:
             else:
                 self._go_on_soon()
         finally:
-            if batch:
-                self._stream.write(batch)
+            # Also without an answer: of a peer that has gone without reading one, the loop tells no more
+            # than that there is something to read, once; what is sent, be it nothing, finds it out.
+            self._stream.write(batch)
 
     def _go_on_soon(self) -> None:
         """Have the next turn, after what the event loop has for the other clients."""
         if self._next_turn is None and not self._is_over:
+            self._rules.turns.waiting += 1
             self._next_turn = self._loop.call_soon(self._take_turn)
 
     def _may_take_another(self) -> bool:
