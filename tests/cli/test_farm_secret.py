@@ -262,3 +262,14 @@ def test_what_is_wrong_is_told_by_doctor_and_stats(farm: Sandbox) -> None:
     assert "at epoch" in checked()["farm's secret"]
     _file(farm).chmod(0o640)
     assert "has mode 0640" in checked()["farm's secret"]
+
+
+def test_a_file_may_stand_before_or_behind_the_options(farm: Sandbox, tmp_path: Path) -> None:
+    """As people write it."""
+    file = tmp_path / "farm"
+    for words in (("new-secret", "-c", str(farm.etc), str(file)), ("import", str(file), "-c", str(farm.etc))):
+        done = farm.command("farm", *words)
+        assert done.returncode == ExitCode.OK, done.stderr
+    assert FarmSecret.from_text(file.read_text()) == FarmSecret.from_text(_file(farm).read_text())
+    assert farm.command("farm", "describe", "-c", str(farm.etc), "word").returncode == ExitCode.USAGE
+    assert farm.command("farm", "describe", "--no-such-option").returncode == ExitCode.USAGE

@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from tlsmgr.cli import (
     configuration,
@@ -31,6 +31,14 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
         self.exit(ExitCode.USAGE, f"{self.prog}: {message}\n")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:  # noqa: ANN401 - argparse's own signature
+        """Take the words behind an option, too, which argparse leaves over: farm import -c DIR FILE."""
+        found, rest = super().parse_known_args(args, namespace)
+        if any(action.dest == "words" for action in self._actions):
+            found.words += [each for each in rest if not each.startswith("-")]
+            rest = [each for each in rest if each.startswith("-")]
+        return found, rest
 
 
 class _Misplaced(argparse.Action):
