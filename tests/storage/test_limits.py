@@ -68,7 +68,8 @@ def test_a_session_that_is_saved_again_takes_nobodys_place(store: SessionStore) 
     store.apply([put(name) for name in range(10)], limits)
     assert store.apply([put(3), put(3), put(4)], limits).evicted == []
     assert store.apply([put(4), put(20)], limits).evicted == [b"0"]
-    assert store.apply([put(21), put(1, expires_at=NOW + 99)], limits).evicted == [b"1", b"2"]
+    again = put(1, expires_at=NOW + 99)  # which was the nearest to expiry, and is there afterwards
+    assert store.apply([put(21), again], limits).evicted == [b"2"]
     assert store.find(b"1") is not None
     assert store.count() == 10
 
@@ -83,6 +84,28 @@ def test_large_sessions_go_a_few_at_a_time(store: SessionStore) -> None:
     while store.evict(limits, 25):
         pass
     assert store.count() == 10_000
+
+
+@pytest.mark.parametrize("size", [16_000, 60_000])
+def test_large_sessions_that_go_for_small_ones_keep_no_limit_from_being_kept(
+    store: SessionStore, size: int
+) -> None:
+    """What cannot wait any more goes in the same transaction, however much that is."""
+    limits = StoreLimits(entries=7000)
+    for start in range(0, 600, 30):
+        store.apply([put(name, size=size) for name in range(start, start + 30)])
+    store.apply([put(name, size=1) for name in range(600, 7000)])
+    for start in range(7000, 7600, 30):
+        store.apply([put(name, size=1) for name in range(start, start + 30)], limits)
+        assert store.count() <= limits.entries * 1.01
+
+
+def test_a_store_far_over_its_limit_loses_large_sessions_in_steps(store: SessionStore) -> None:
+    """A transaction removes as many as it adds, so that it is short; the rest is left to upkeep."""
+    store.apply([put(name, size=60_000) for name in range(100)])
+    applied = store.apply([put(name) for name in range(100, 104)], StoreLimits(entries=50))
+    assert len(applied.evicted) in {4, 5}
+    assert store.count() == 104 - len(applied.evicted)
 
 
 def test_without_limits_nothing_goes(store: SessionStore) -> None:

@@ -130,7 +130,10 @@ class Room:
             return [], {}  # what the others remove may be enough
         new = set(puts) - self._known(puts)
         fits = not limits.size or size_before + sum(map(_content, changes)) <= limits.size
-        rows = self._remove(self._too_many(limits, len(new), fits=fits), _needed(limits, len(new)))
+        rows = self._remove(
+            self._too_many(limits, len(new), fits=fits), self._cannot_wait(limits, len(new), len(new))
+        )
+        rows = [row for row in rows if row[1] not in puts]  # which does not go, but is saved again
         return rows, {cache_id: self._places.pop() for cache_id in list(new)[: len(self._places)]}
 
     def _too_many(self, limits: StoreLimits, added: int, *, fits: bool) -> int:
@@ -142,6 +145,17 @@ class Room:
             excess = max(excess, missing, _ROWS_TOGETHER)
         return min(excess, _at_most(added))
 
+    def _cannot_wait(self, limits: StoreLimits, coming: int, added: int) -> int:
+        """Return how many rows must go however large they are, before ``coming`` more come.
+
+        Those that are too many beyond half of the leeway; but in a store that was far over its
+        limit, only as many as the transaction has ``added``, or is to.
+        """
+        if not limits.entries:
+            return 0
+        excess = self._number(_COUNT) + coming - limits.entries
+        return min(excess - int(limits.entries * _LEEWAY / 2), added)
+
     def _known(self, cache_ids: Sequence[bytes]) -> set[object]:
         query = _KNOWN.format(",".join("?" * len(cache_ids)))
         return {cache_id for (cache_id,) in self._execute(query, cache_ids).fetchall()}
@@ -152,7 +166,7 @@ class Room:
             return 0
         return (self._number(_PAGES) - self._number(_FREE_PAGES)) * self._page_size
 
-    def restore(self, limits: StoreLimits, added: int, size_before: int) -> list[Row]:
+    def restore(self, limits: StoreLimits, added: int, gone: int, size_before: int) -> list[Row]:
         """Remove as much as the ``added`` changes made necessary, and a little more if need be.
 
         Afterwards the store is within its limits and 1%, or no larger than it was before
@@ -162,12 +176,13 @@ class Room:
         Args:
             limits: what the store may hold.
             added: how many entries the transaction has saved so far.
+            gone: how many went for them.
             size_before: what ``measure`` said when the transaction began.
         """
         size, at_most = self.measure(limits), _at_most(added)
         excess = self._excess(limits, size)
         count = min(excess, at_most) if excess >= _patience(limits) else 0
-        rows = self._remove(count, _needed(limits, added))
+        rows = self._remove(count, self._cannot_wait(limits, 0, added - gone))
         # Large sessions in the place of small ones take more rows than they are.
         bearable = max(size_before, int(limits.size * (1 + _LEEWAY)))
         rows_at_most = _ROWS_AT_MOST if size < _LARGE else _ROWS_AT_MOST_IF_LARGE
@@ -225,11 +240,6 @@ def _content(change: Change) -> int:
 def _at_most(added: int) -> int:
     """Return how many rows may go at a time for those that were added: a few more."""
     return max(added + added // 8 + 1, _ROWS_TOGETHER)
-
-
-def _needed(limits: StoreLimits, added: int) -> int:
-    """Return how many of the rows that are to go for those that were added cannot wait."""
-    return added - int(limits.entries * _LEEWAY / 2) if limits.entries else 0
 
 
 def _patience(limits: StoreLimits) -> int:

@@ -158,7 +158,7 @@ class SessionStore:
             rows, places = ([], {}) if has_room else self._room.make_places(limits, changes, size_before)
             for _, run in groupby(changes, type):
                 done += self._apply_run(list(run), places)
-            rows += [] if has_room else self._room.restore(limits, len(changes), size_before)
+            rows += [] if has_room else self._room.restore(limits, len(changes), len(rows), size_before)
         return Applied(
             done=done,
             evicted=_cache_ids(rows),
