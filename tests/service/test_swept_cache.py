@@ -170,6 +170,24 @@ def test_a_log_that_stays_long_is_said_to_who_asked(tmp_path: Path, monkeypatch:
     _with_cache(tmp_path, work, saves=False)
 
 
+def test_a_sweep_that_waits_for_the_log_is_answered_when_the_sweeper_stops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who asked for it learns that it is not done, and is not left without an answer."""
+    monkeypatch.setattr(swept_cache, "_BACKLOG_PAGES", 1)
+    _fill(tmp_path, expired=60, fresh=0)
+
+    async def work(cache: SweptCache, _removed: list[bytes]) -> None:
+        with SessionStore(tmp_path / "store", checkpoints=True) as saver:
+            waiting = asyncio.ensure_future(cache.sweep())
+            await until(lambda: saver.log_backlog() > 0)
+            await cache.close()
+            with pytest.raises(StoreError, match="not swept any more"):
+                await waiting
+
+    _with_cache(tmp_path, work, saves=False)
+
+
 def test_a_store_that_was_set_aside_is_left_for_the_new_one(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

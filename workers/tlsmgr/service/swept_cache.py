@@ -192,8 +192,8 @@ class SweptCache:
 
     async def _is_log_short(self) -> bool:
         give_up_at = self._loop.time() + _BACKLOG_SECONDS
-        store = await self._when_free(self._opened)
-        while store.log_backlog() >= _BACKLOG_PAGES:
+        # Of what is open at each turn: it may be closed meanwhile, and whoever asked is told so.
+        while await self._when_free(lambda: self._opened().log_backlog()) >= _BACKLOG_PAGES:
             if self._loop.time() >= give_up_at:
                 return False
             await asyncio.sleep(_PAUSE_SECONDS)
