@@ -11,8 +11,10 @@ from tests.service.stores import TroubledStore, locked, session_sealer
 from tlsmgr.errors import StoreBusyError, StoreError
 from tlsmgr.service.layered_store import LayeredStore
 from tlsmgr.service.session_memory import SessionMemory
+from tlsmgr.storage import database
+from tlsmgr.storage.database import Database
 from tlsmgr.storage.limits import StoreLimits
-from tlsmgr.storage.sessions import Put, SessionStore
+from tlsmgr.storage.sessions import Put, Remove, SessionStore
 
 NOW = 1000.0
 TIMEOUT = 3600
@@ -74,6 +76,38 @@ def test_a_failed_change_is_for_the_store_to_tell(tmp_path: Path, layers: Layere
     with closing(sqlite3.connect(tmp_path / "store" / "cache.db")) as other, other:
         other.execute("DELETE FROM Cache")
     assert layers.lookup(b"id", NOW, TIMEOUT) is None
+
+
+def test_a_defect_in_a_change_is_for_the_store_to_tell_too(layers: LayeredStore) -> None:
+    """Whatever it is, and however far the change came before it."""
+    layers.apply([_put()])
+    store = layers.store
+    assert isinstance(store, TroubledStore)
+
+    def fail() -> None:
+        raise RuntimeError("a defect")
+
+    store.after_commit = fail
+    with pytest.raises(RuntimeError):
+        layers.apply([Remove(cache_id=b"id")])
+    assert layers.lookup(b"id", NOW, TIMEOUT) is None
+
+
+def test_what_went_is_forgotten_and_told_when_the_log_cannot_be_moved(
+    layers: LayeredStore, evictions: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log is moved after the commit, which stands."""
+    layers.limits = StoreLimits(entries=2)
+    layers.apply([_put(bytes([number]), expires_at=4600.0 + number) for number in range(2)])
+
+    def fail(_: Database) -> bool:
+        raise StoreError("input/output error")
+
+    monkeypatch.setattr(database, "_LOG_PAGES_LEFT", 0)
+    monkeypatch.setattr(Database, "move_log", fail)
+    assert layers.apply([_put(b"\2", expires_at=4700.0)]) == [True]
+    assert layers.lookup(b"\0", NOW, TIMEOUT) is None
+    assert evictions == [1]
 
 
 def test_a_change_between_our_commit_and_the_next_look_is_seen(tmp_path: Path, layers: LayeredStore) -> None:

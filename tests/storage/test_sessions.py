@@ -258,7 +258,8 @@ def test_a_closed_store_says_so(store: SessionStore, directory: Path) -> None:
     """Closing twice is harmless; any use afterwards is a StoreError that names the directory."""
     store.close()
     store.close()
-    for use in (lambda: store.find(b"id"), lambda: store.apply([put(b"id")]), store.count, store.size):
+    numbers = (store.count, store.size, store.log_backlog, store.move_log)
+    for use in (lambda: store.find(b"id"), lambda: store.apply([put(b"id")]), *numbers):
         with pytest.raises(StoreError, match=f"{directory}: .*closed"):
             use()
 

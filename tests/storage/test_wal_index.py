@@ -1,10 +1,13 @@
 import os
+import struct
 import sys
 from pathlib import Path
 
 import pytest
 
+from tlsmgr.storage import wal_index
 from tlsmgr.storage.sessions import Put, Remove, SessionStore
+from tlsmgr.storage.wal_index import WalIndex
 
 
 def _put(cache_id: bytes) -> Put:
@@ -87,3 +90,41 @@ def test_a_store_that_is_closed_leaves_the_locks_of_another_one_alone(tmp_path: 
     left.close(durably=False)
     with SessionStore(tmp_path / "store", checkpoints=True) as again:
         assert again.count() == 2
+
+
+class _BegunAnew:
+    """Reads a number of the index; right after that, the log is begun anew with one page."""
+
+    def __init__(self, layout: struct.Struct, index: Path) -> None:
+        self._layout = layout
+        self._index = index
+
+    def unpack_from(self, where: bytes) -> tuple[int, ...]:
+        number = self._layout.unpack_from(where)
+        _write_index(self._index, pages=1, moved=0)
+        return number
+
+
+def _write_index(index: Path, *, pages: int, moved: int) -> None:
+    with index.open("r+b") as file:
+        file.write(struct.pack("=16xI76xI36x", pages, moved))
+
+
+def test_a_log_that_is_begun_anew_meanwhile_is_none_to_move(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two numbers are read one after the other: pages of the former log do not count for the new one."""
+    index = tmp_path / "cache.db-shm"
+    index.write_bytes(bytes(136))
+    place = os.open(tmp_path, os.O_RDONLY)
+    log = WalIndex(place)
+    try:
+        _write_index(index, pages=100, moved=60)
+        assert log.backlog() == 40
+        _write_index(index, pages=100, moved=100)
+        for name in ("_PAGES", "_MOVED"):
+            monkeypatch.setattr(wal_index, name, _BegunAnew(getattr(wal_index, name), index))
+        assert log.backlog() == 0
+    finally:
+        log.close()
+        os.close(place)

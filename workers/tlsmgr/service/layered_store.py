@@ -110,7 +110,7 @@ class LayeredStore:
             applied = store.apply(self._sealer.sealed(changes), self.limits)
         except StoreBusyError:
             raise
-        except StoreError:
+        except Exception:
             # Whether they came to be on the disk is for the store to say.
             self._shelf.drop(change.cache_id for change in changes)
             raise

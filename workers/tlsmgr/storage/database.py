@@ -4,7 +4,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import count as counter
 from pathlib import Path
 
@@ -83,7 +83,7 @@ class Database:
                 quarantine.mark_in_use(self._place, saves=saves, boot=boot)
                 self._wal_index = WalIndex(self._place)
                 if saves:
-                    self._mover = LogMover(open_another(directory), self._wal_index.moved)
+                    self._mover = LogMover(open_another(directory), self._wal_index)
                 self._begin(lock_wait)
             undo.pop_all()
 
@@ -135,7 +135,8 @@ class Database:
                 self.connection.execute(_TOUCH)
         except StoreBusyError:
             return False
-        return not self._saves or self._is_all_moved()
+        # Another one of the process at the same directory may be moving it.
+        return not self._saves or (not self._wal_index.is_being_moved and self._is_all_moved())
 
     def _is_all_moved(self) -> bool:
         busy, frames, moved = self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
@@ -182,7 +183,7 @@ class Database:
 
     @contextmanager
     def transaction(self, doing: str) -> Iterator[None]:
-        """Commit what is done within, or nothing of it."""
+        """Commit what is done within; when this raises an error, nothing of it."""
         execute = self.connection.execute
         with self.errors(doing):
             if self._place != _CLOSED:  # else SQLite itself says so
@@ -194,11 +195,12 @@ class Database:
                 self.epoch()  # nobody else commits from here to our own commit
                 execute("COMMIT")
                 self._claim_commit(own=self.connection.total_changes != changed)
-                if self._saves and self.log_backlog() >= _LOG_PAGES_LEFT:
-                    self.move_log()
             finally:
                 if self.connection.in_transaction:
                     execute("ROLLBACK")
+        if self._saves and self.log_backlog() >= _LOG_PAGES_LEFT:
+            with suppress(StoreError):  # which is no reason to call undone what was committed
+                self.move_log()
 
     def _claim_commit(self, *, own: bool) -> None:
         # One commit more than our own, and another connection was quick.
@@ -217,12 +219,14 @@ class Database:
         # It can be moved as far only as nobody reads from it.
         if self.log_backlog() < _LOG_PAGES_AT_MOST:
             return
-        if not self.move_log():
-            raise StoreHeldError(
-                f"session store {self.directory}: its log has grown to {_LOG_PAGES_AT_MOST} pages, since"
-                " another process has been reading the database for long; end that process"
-            )
-        raise StoreBusyError(f"session store {self.directory}: its log is being moved; try again")
+        if self.move_log():
+            raise StoreBusyError(f"session store {self.directory}: its log is being moved; try again")
+        if self._mover is not None and self._mover.failure is not None:
+            raise self.failure("move the log", self._mover.failure)
+        raise StoreHeldError(
+            f"session store {self.directory}: its log has grown to {_LOG_PAGES_AT_MOST} pages, since"
+            " another process has been reading the database for long; end that process"
+        )
 
     def check_undamaged(self) -> None:
         """Look whether the database is where it was, and whether another process found damage.
@@ -237,6 +241,8 @@ class Database:
 
     def log_backlog(self) -> int:
         """Return how many pages of the log the process that saves has not yet moved."""
+        if self._place == _CLOSED:
+            raise StoreError(f"session store {self.directory}: it is closed")
         return self._wal_index.backlog()
 
     def move_log(self) -> bool:

@@ -8,6 +8,7 @@ SQLite's write-ahead log has an index in shared memory, the file ``cache.db-shm`
 import mmap
 import os
 import struct
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -26,12 +27,13 @@ _PAGES, _MOVED = struct.Struct("=16xI"), struct.Struct("=96xI")
 
 @dataclass(slots=True, kw_only=True)
 class _OpenedIndex:
-    """An index that this process has open, and how many use it."""
+    """An index that this process has open, how many use it, and the thread that moved its log last."""
 
     file: int
     map: mmap.mmap
     identity: tuple[int, int]
     users: int = 0
+    mover: threading.Thread | None = None
 
 
 _OPENED: dict[tuple[int, int], _OpenedIndex] = {}
@@ -60,13 +62,28 @@ class WalIndex:
 
     def backlog(self) -> int:
         """Return how many pages of the log have not been moved into the database."""
-        (pages,), (moved,) = _PAGES.unpack_from(self._map), _MOVED.unpack_from(self._map)
+        moved = self.moved()  # first: of a log that is begun anew meanwhile, none is left to move
+        (pages,) = _PAGES.unpack_from(self._map)
         return max(0, int(pages - moved))
 
     def moved(self) -> int:
         """Return how many pages of the log are in the database already."""
         (moved,) = _MOVED.unpack_from(self._map)
         return int(moved)
+
+    @property
+    def mover(self) -> threading.Thread | None:
+        """The thread that moved the log last, of all that this process has had for it."""
+        return self._opened.mover
+
+    @mover.setter
+    def mover(self, thread: threading.Thread) -> None:
+        self._opened.mover = thread
+
+    @property
+    def is_being_moved(self) -> bool:
+        """Whether a thread of this process is moving the log."""
+        return self.mover is not None and self.mover.is_alive()
 
     def close(self) -> None:
         """Let go of the index; once."""
