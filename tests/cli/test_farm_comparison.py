@@ -80,6 +80,18 @@ def test_check_compares_files_and_says_what_to_do(sandbox: Sandbox, tmp_path: Pa
     assert (code, said) == _checked(sandbox, "-", stdin=file.read_bytes())
 
 
+def test_nothing_in_a_description_acts_on_a_terminal(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Whoever wrote it: escapes stand in its place."""
+    file = tmp_path / "mx2.json"
+    evil = {"host": "\x1b]0;mx2\x07", "key_source": "\x1b[2J\u202e", "key_trouble": "\ud800\n"}
+    file.write_text(json.dumps({**json.loads(_described(sandbox).as_json()), **evil}))
+    code, said = _checked(sandbox, str(file))
+    assert code == ExitCode.NOT_DONE
+    assert "\\x1b]0;mx2\\x07: " in said
+    assert "\\x1b[2J\\x202e" in said
+    assert all(each.isprintable() for line in said.splitlines() for each in line)
+
+
 def test_check_asks_a_host_over_ssh(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -156,6 +156,67 @@ def test_without_a_place_for_it_nothing_is_imported_or_exported() -> None:
             assert b"tlsmgr_ticket_key_source = ratchet:file, or tlsmgr_farm_secret_file" in done.stderr
 
 
+def test_a_secret_that_there_is_no_room_for_is_not_left_cut(farm: Sandbox) -> None:
+    """A part of it would look like a secret until somebody needs it."""
+    path = farm.root / "new"
+    done = subprocess.run(  # noqa: S603 - our own command
+        ["prlimit", "--fsize=100", COMMANDS / "tlsmgr", "farm", "new-secret", path],  # noqa: S607 - util-linux
+        capture_output=True,
+        env=farm.environment,
+        timeout=20,
+        check=False,
+    )
+    assert done.returncode == ExitCode.HOST
+    assert f"cannot write {path}: No space left on device" in done.stderr.decode()
+    assert not path.exists()
+
+
+def test_an_import_says_what_has_to_be_restarted(farm: Sandbox) -> None:
+    """What seals for a shared store is read at the start only, also where it is the ratchet's file."""
+    text = _made(farm).to_text().encode()
+    assert b"restart" not in farm.command("farm", "import", stdin=text).stdout
+    farm.configure(*_FARM, f"tlsmgr_farm_secret_file = {_file(farm)}")
+    done = farm.command("farm", "import", stdin=text)
+    assert (done.returncode, done.stderr) == (ExitCode.OK, b"")
+    assert b"takes ticket keys from it within a second; restart it" in done.stdout
+
+
+def test_an_import_warns_of_a_directory_in_which_the_file_cannot_be_replaced(farm: Sandbox) -> None:
+    """The secret is there all the same."""
+    directory = farm.root / "everybody's"
+    directory.mkdir()
+    directory.chmod(0o777)
+    farm.configure(*_LOCAL, f"tlsmgr_ticket_key_source = ratchet:{directory}/farm_secret")
+    done = farm.command("farm", "import", stdin=_made(farm).to_text().encode())
+    assert done.returncode == ExitCode.OK
+    assert f"tlsmgr: {directory} is not {farm.owner}'s alone" in done.stderr.decode()
+    assert (directory / "farm_secret").exists()
+
+
+def test_sighup_says_that_another_secret_for_stores_needs_a_restart(farm: Sandbox) -> None:
+    """And another file with user and password too."""
+    worker = farm.start("cache-server")
+    farm.configure(*_FARM, "tlsmgr_farm_secret_file = /a", "tlsmgr_redis_credentials_file = /b")
+    worker.signal(signal.SIGHUP)
+    wait_for("the end of SIGHUP", lambda: "configuration read again" in worker.log)
+    for name in ("tlsmgr_farm_secret_file", "tlsmgr_redis_credentials_file"):
+        assert f"the new value of {name} takes effect when this process is restarted" in worker.log
+
+
+def test_a_file_in_trouble_is_told_though_there_are_keys(farm: Sandbox) -> None:
+    """By stats and doctor; and a revocation that does not reach it ends with a failure."""
+    _imported(farm, _made(farm))
+    farm.start("cache-server")
+    _file(farm).chmod(0o644)
+    _file(farm).touch()
+    wait_for("the trouble", lambda: b"has mode 0644" in farm.command("stats").stdout)
+    assert _source_of_the_first(farm) == "ratchet"
+    assert b"has mode 0644" in farm.command("doctor", "--json").stdout
+    done = farm.command("revoke")
+    assert done.returncode != ExitCode.OK
+    assert b"has mode 0644" in done.stdout + done.stderr
+
+
 def test_a_running_cache_server_takes_an_imported_secret_over(farm: Sandbox) -> None:
     """Before, it has keys of its own; two hosts with one secret have the same."""
     farm.start("cache-server")

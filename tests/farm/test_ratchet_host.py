@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.farm.ratchet_host import RULES, START, Host
 from tests.farm.stolen_state import cipher_keys_within
 from tests.farm.test_secret import secret
 from tlsmgr.farm.epochs import EpochRules
@@ -11,45 +12,6 @@ from tlsmgr.farm.key_table import FarmKeyState
 from tlsmgr.farm.ratchet import PROOF_SECONDS
 from tlsmgr.farm.ratchet_host import NAMES_AHEAD, SLICE_STEPS, RatchetHost, TroubleKind
 from tlsmgr.tickets import TicketKey
-
-RULES = EpochRules(epoch_seconds=60, skew=10)
-_START = 60 * 1000 + 30
-
-
-class Host(RatchetHost):
-    """A host whose file is replaced as soon as that is due, and whose clocks a test sets."""
-
-    def __init__(self, epoch: int = 999, *, first: int = 0) -> None:
-        super().__init__()
-        self.use(RULES)
-        self.take(secret(epoch, first=first))
-        self.now = _START
-        self.monotonic = 0.0
-        self.live()
-
-    def live(self, seconds: int = 0, *, by_clock: int | None = None) -> None:
-        """Let time pass, by the clock perhaps another one, and do all that is due then."""
-        self.monotonic += seconds
-        self.now += seconds if by_clock is None else by_clock
-        while self.work(self.now, self.monotonic):
-            pass
-        due = self.due(self.monotonic)
-        if due is not None:
-            self.settle(due)
-
-    def encrypts_with(self) -> bytes | None:
-        """Return the name of the key for new tickets."""
-        found = self.table.encryption_key(self.now)
-        return None if found is None else found.key.name
-
-    def decrypts(self, name: bytes | None) -> bool:
-        """Tell whether a ticket under that name is accepted."""
-        return name is not None and self.table.find(name, self.now) is not None
-
-    def trouble_kind(self) -> TroubleKind | None:
-        """Tell what is wrong."""
-        trouble = self.trouble(self.now)
-        return None if trouble is None else trouble.kind
 
 
 def test_two_hosts_with_one_secret_resume_each_others_sessions() -> None:
@@ -155,9 +117,9 @@ def test_a_host_without_a_secret_says_so() -> None:
     """It has nothing to forget."""
     host = RatchetHost()
     host.use(RULES)
-    assert not host.work(_START, 0.0)
+    assert not host.work(START, 0.0)
     assert host.due(0.0) is None
-    trouble = host.trouble(_START)
+    trouble = host.trouble(START)
     assert trouble is not None
     assert trouble.kind is TroubleKind.UNREAD
 
@@ -198,76 +160,6 @@ def test_a_secret_that_begins_with_the_next_epoch_lets_all_hosts_change_over_bef
         host.live(15)
     expected = secret(1001, first=1).ratchet.key_material()[:16]
     assert changed.encrypts_with() == waiting.encrypts_with() == expected
-
-
-def test_after_a_revocation_there_is_no_key_until_the_next_epoch_and_no_way_to_a_former_one() -> None:
-    """The next one is of the same chain: the farm has to have another secret."""
-    host = Host()
-    ticket, following = host.encrypts_with(), host.table.keys[0].key.name
-    host.revoke(host.now)
-    assert host.table.keys == ()
-    host.live(0)
-    assert host.secret == secret(999).at(secret(999).ratchet.advanced(1001))
-    assert host.encrypts_with() is None
-    assert host.trouble_kind() is TroubleKind.NOT_YET
-    assert not host.decrypts(ticket)
-    host.live(30)
-    assert host.encrypts_with() == following
-    assert not host.decrypts(ticket)
-
-
-def test_what_was_revoked_is_not_accepted_beside_another_secret() -> None:
-    """Not even the next epoch's key, which was in the table already."""
-    host = Host()
-    names = [each.key.name for each in host.table.keys]
-    host.revoke(host.now)
-    host.live(0)
-    host.take(secret(999, first=1))
-    for _ in range(15):
-        host.live(10)
-        assert not any(host.decrypts(name) for name in names)
-        assert host.encrypts_with() is not None
-
-
-def test_what_is_read_only_after_a_revocation_is_revoked_too() -> None:
-    """It is what was there before, for all that anybody knows."""
-    host = RatchetHost()
-    host.use(RULES)
-    host.revoke(_START)
-    assert host.is_revoking
-    host.take(secret(999))
-    assert not host.work(_START, 0.0)
-    assert host.table.encryption_key(_START) is None
-    assert host.due(0.0) == secret(999).at(secret(999).ratchet.advanced(1001))
-
-
-def test_a_former_state_of_what_was_revoked_brings_nothing_back() -> None:
-    """As a host exports it that knows of no revocation."""
-    host = Host()
-    ticket = host.encrypts_with()
-    host.revoke(host.now)
-    host.live(0)
-    host.take(secret(999))
-    host.live(0)
-    assert not host.decrypts(ticket)
-    assert host.secret == secret(999).at(secret(999).ratchet.advanced(1001))
-
-
-@pytest.mark.parametrize("rules", [None, EpochRules(epoch_seconds=30, skew=10), RULES])
-def test_a_revocation_goes_by_the_epochs_of_the_secret(rules: EpochRules | None) -> None:
-    """Whatever the timeout is: the file is moved past the present one of its own epochs, and no further."""
-    host = Host()
-    ticket = host.encrypts_with()
-    host.use(rules)
-    host.revoke(host.now)
-    host.live(0)
-    assert not host.is_revoking
-    assert host.secret == secret(999).at(secret(999).ratchet.advanced(1001))
-    host.use(RULES)
-    host.live(0)
-    assert not host.decrypts(ticket)
-    host.live(30)
-    assert host.encrypts_with() == secret(999).ratchet.advanced(1001).key_material()[:16]
 
 
 def test_names_ahead_and_of_before_are_known_by_their_epoch() -> None:

@@ -107,6 +107,16 @@ def test_what_a_killed_one_left_or_somebody_planted_is_not_written_to(file: Secr
     assert foreign.read_text() == "foreign"
 
 
+def test_what_a_killed_one_left_is_overwritten(file: SecretFile) -> None:
+    """It may be a whole secret; who still has it open reads zeros."""
+    new = file.path.with_name("farm.new")
+    new.write_text(secret(1001).to_text())
+    with new.open("rb") as held:
+        file.replace(secret())
+        assert set(held.read()) == {0}
+    assert list(file.path.parent.iterdir()) == [file.path]
+
+
 def test_only_one_replaces_the_file_at_a_time(file: SecretFile) -> None:
     """Another one waits for a moment, and says why it gave up."""
     file.replace(secret())

@@ -3,62 +3,17 @@
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
-from functools import wraps
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.config.files import write_configuration
 from tests.farm.stolen_state import cipher_keys_within
 from tests.farm.test_secret import secret
+from tests.service.ratchet_scene import Scene, asynchronous, encrypts_with
 from tests.transport.lines import until
-from tlsmgr.config.settings import Settings, load_settings
 from tlsmgr.farm.secret import FarmSecret
 from tlsmgr.farm.secret_file import SecretFile, Stamp
 from tlsmgr.service.ratchet_source import RatchetSource
-
-_NOW = 60 * 1000 + 30
-
-
-class Scene:
-    """A directory with a secret, and a source that reads it."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.path = directory / "farm"
-        self.now = float(_NOW)
-        self.monotonic = 0.0
-
-    def settings(self, timeout: int = 120) -> Settings:
-        """Return the parameters."""
-        write_configuration(self.directory, f"smtpd_tls_session_cache_timeout = {timeout}s\n")
-        return load_settings(self.directory, overrides=(("tlsmgr_clock_skew", "10s"),))
-
-    def put(self, made: FarmSecret) -> None:
-        """Put a secret there, as another process would."""
-        file = SecretFile(self.path, parameter="p", owner=os.geteuid())
-        file.replace(made)
-        file.close()
-
-    def found(self) -> FarmSecret:
-        """Return what is in the file."""
-        return FarmSecret.from_text(self.path.read_text())
-
-    @asynccontextmanager
-    async def source(self) -> AsyncIterator[RatchetSource]:
-        """Start a source, and close it."""
-        self.file = SecretFile(self.path, parameter="p", owner=os.geteuid())
-        made = RatchetSource(self.file, self.settings(), lambda: self.now, lambda: self.monotonic)
-        await made.start()
-        yield made
-        await made.close()
-
-    def key(self, epoch: int) -> bytes:
-        """Return the name of a key of the secret that the tests begin with."""
-        return secret(990).ratchet.advanced(epoch).key_material()[:16]
 
 
 @pytest.fixture
@@ -69,24 +24,11 @@ def scene(tmp_path: Path) -> Scene:
     return made
 
 
-def _asynchronous(test: Callable[[Scene], Coroutine[Any, Any, None]]) -> Callable[[Scene], None]:
-    @wraps(test)
-    def run(scene: Scene) -> None:
-        asyncio.run(test(scene))
-
-    return run
-
-
-def _encrypts_with(source: RatchetSource, scene: Scene) -> bytes | None:
-    found = source.table.encryption_key(int(scene.now))
-    return None if found is None else found.key.name
-
-
-@_asynchronous
+@asynchronous
 async def test_the_key_is_there_when_the_source_has_started(scene: Scene) -> None:
     """Though the secret is older; it is kept as it is for a minute, lest the clock be wrong."""
     async with scene.source() as source:
-        assert _encrypts_with(source, scene) == scene.key(1000)
+        assert encrypts_with(source, scene) == scene.key(1000)
         assert scene.found() == secret(990)
         assert source.figures()["catch_ups"] == 1
         scene.monotonic = 61.0
@@ -96,14 +38,14 @@ async def test_the_key_is_there_when_the_source_has_started(scene: Scene) -> Non
         assert source.figures()["advances"] == 1
 
 
-@_asynchronous
+@asynchronous
 async def test_at_the_change_of_epochs_the_file_goes_along(scene: Scene) -> None:
     """As soon as nobody needs the former key, and not before."""
     scene.put(secret(990).at(secret(990).ratchet.advanced(999)))
     async with scene.source() as source:
         scene.now = 60.0 * 1001 + 9
         await source.tick()
-        assert _encrypts_with(source, scene) == scene.key(1001)
+        assert encrypts_with(source, scene) == scene.key(1001)
         assert scene.found().ratchet.epoch == 999
         scene.now += 1
         await source.tick()
@@ -111,18 +53,18 @@ async def test_at_the_change_of_epochs_the_file_goes_along(scene: Scene) -> None
         assert source.figures()["state_age"] == 0.0
 
 
-@_asynchronous
+@asynchronous
 async def test_another_secret_is_taken_over_while_running(scene: Scene) -> None:
     """As tlsmgr farm import puts it there; tickets of the former one are decrypted on."""
     async with scene.source() as source:
         scene.put(secret(999, first=1))
         await source.tick()
         assert source.figures()["fingerprint"] == secret(first=1).fingerprint
-        assert _encrypts_with(source, scene) not in (scene.key(1000), None)
+        assert encrypts_with(source, scene) not in (scene.key(1000), None)
         assert source.table.find(scene.key(1000), int(scene.now)) is not None
 
 
-@_asynchronous
+@asynchronous
 async def test_an_import_wins_over_an_advance(scene: Scene) -> None:
     """Though it comes between the look at the file and its replacement."""
     scene.put(secret(990).at(secret(990).ratchet.advanced(999)))
@@ -138,19 +80,19 @@ async def test_an_import_wins_over_an_advance(scene: Scene) -> None:
         assert source.figures()["fingerprint"] == secret(first=1).fingerprint
 
 
-@_asynchronous
+@asynchronous
 async def test_a_file_that_cannot_be_read_is_read_as_soon_as_it_can(scene: Scene) -> None:
     """Until then there is no key of the farm, and the reason is told."""
     scene.path.chmod(0o644)
     async with scene.source() as source:
-        assert _encrypts_with(source, scene) is None
+        assert encrypts_with(source, scene) is None
         assert "has mode 0644" in source.trouble
         scene.path.chmod(0o600)
         await source.tick()
-        assert (source.trouble, _encrypts_with(source, scene)) == ("", scene.key(1000))
+        assert (source.trouble, encrypts_with(source, scene)) == ("", scene.key(1000))
 
 
-@_asynchronous
+@asynchronous
 async def test_a_file_that_cannot_be_replaced_costs_no_key(scene: Scene) -> None:
     """It is tried again; that keys of former epochs stay in it is a warning."""
     scene.put(secret(990).at(secret(990).ratchet.advanced(999)))
@@ -158,7 +100,7 @@ async def test_a_file_that_cannot_be_replaced_costs_no_key(scene: Scene) -> None
     async with scene.source() as source:
         scene.now = 60.0 * 1001 + 10
         await source.tick()
-        assert _encrypts_with(source, scene) == scene.key(1001)
+        assert encrypts_with(source, scene) == scene.key(1001)
         assert source.figures()["failures"] == 1
         assert scene.found().ratchet.epoch == 999
         (scene.directory / "farm.new").rmdir()
@@ -199,68 +141,7 @@ def test_a_clock_that_is_behind_is_said_with_the_way_out(
     assert "a client has a ticket of epoch 1005" in caplog.text
 
 
-@_asynchronous
-async def test_a_revocation_moves_the_file_past_the_epoch(scene: Scene) -> None:
-    """At once in memory; when it is answered, on disk. The answer says what is to be done."""
-    async with scene.source() as source:
-        answer = source.revoke()
-        assert source.table.keys == ()
-        revoked = await answer
-        assert scene.found() == secret(990).at(secret(990).ratchet.advanced(1001))
-        assert revoked.failure == ""
-        assert "tlsmgr farm new-secret" in revoked.advice
-        assert _encrypts_with(source, scene) is None
-        assert "begins with epoch 1001, in 30 s" in source.trouble
-
-
-@_asynchronous
-async def test_a_revocation_that_cannot_reach_the_disk_says_so(scene: Scene) -> None:
-    """A restart would bring the keys back."""
-    (scene.directory / "farm.new").mkdir()
-    async with scene.source() as source:
-        assert "cannot replace" in (await source.revoke()).failure
-
-
-@_asynchronous
-async def test_what_is_revoked_while_its_file_cannot_be_read_stays_revoked(scene: Scene) -> None:
-    """The answer says that it is still on the disk; it goes from there as soon as it can be read."""
-    scene.path.chmod(0o644)
-    async with scene.source() as source:
-        assert "has mode 0644" in (await source.revoke()).failure
-        scene.path.chmod(0o600)
-        await source.tick()
-        assert _encrypts_with(source, scene) is None
-        assert scene.found().ratchet.epoch == 1001
-
-
-@pytest.mark.parametrize("timeout", [0, 180, 240])
-def test_a_revocation_reaches_the_file_whatever_the_timeout_is(scene: Scene, timeout: int) -> None:
-    """By the epochs of the secret; with the right timeout the revoked key does not come back."""
-
-    async def revoke() -> None:
-        async with scene.source() as source:
-            source.use(scene.settings(timeout))
-            assert (await source.revoke()).failure == ""
-            assert scene.found() == secret(990).at(secret(990).ratchet.advanced(1001))
-            source.use(scene.settings())
-            await source.tick()
-            assert _encrypts_with(source, scene) is None
-            assert source.table.find(scene.key(1000), int(scene.now)) is None
-            assert scene.found().ratchet.epoch == 1001
-
-    asyncio.run(revoke())
-
-
-@_asynchronous
-async def test_what_was_imported_just_before_a_revocation_is_revoked(scene: Scene) -> None:
-    """Though no tick had seen it yet."""
-    async with scene.source() as source:
-        scene.put(secret(999, first=1))
-        assert (await source.revoke()).failure == ""
-        assert scene.found() == secret(first=1).at(secret(999, first=1).ratchet.advanced(1001))
-
-
-@_asynchronous
+@asynchronous
 async def test_an_import_in_the_moment_after_an_advance_is_seen(scene: Scene) -> None:
     """Before the source had a look at what it had just written."""
     scene.put(secret(990).at(secret(990).ratchet.advanced(999)))
@@ -295,7 +176,7 @@ def test_a_file_that_cannot_be_replaced_is_said_once_a_minute(
                 scene.monotonic = float(second)
                 await source.tick()
                 assert "cannot replace" in str(source.figures()["file_trouble"])
-            assert (source.trouble, _encrypts_with(source, scene)) == ("", scene.key(1001))
+            assert (source.trouble, encrypts_with(source, scene)) == ("", scene.key(1001))
             (scene.directory / "farm.new").rmdir()
             await source.tick()
             assert source.figures()["file_trouble"] == ""
@@ -328,7 +209,7 @@ def test_a_fault_in_one_round_does_not_end_the_rounds(scene: Scene, caplog: pyte
     assert "Traceback" in caplog.text
 
 
-@_asynchronous
+@asynchronous
 async def test_another_timeout_takes_effect_at_once(scene: Scene) -> None:
     """Epochs of another length than the secret's are said, and nobody gets a key for them."""
     async with scene.source() as source:
@@ -338,10 +219,10 @@ async def test_another_timeout_takes_effect_at_once(scene: Scene) -> None:
         assert "set it to 120s" in source.trouble
         source.use(scene.settings(120))
         await source.tick()
-        assert _encrypts_with(source, scene) == scene.key(1000)
+        assert encrypts_with(source, scene) == scene.key(1000)
 
 
-@_asynchronous
+@asynchronous
 async def test_from_the_file_and_the_memory_of_a_source_no_former_key_follows(scene: Scene) -> None:
     """Whoever takes both at epoch n has the ticket keys that the rules still keep, and later ones."""
     scene.put(secret(990).at(secret(990).ratchet.advanced(999)))
@@ -357,7 +238,7 @@ async def test_from_the_file_and_the_memory_of_a_source_no_former_key_follows(sc
         assert oldest == 1005
 
 
-@_asynchronous
+@asynchronous
 async def test_a_long_sleep_holds_nobody_up(scene: Scene) -> None:
     """A year of short epochs takes seconds of work, and others have their turn every few milliseconds."""
     async with scene.source() as source:
@@ -368,14 +249,14 @@ async def test_a_long_sleep_holds_nobody_up(scene: Scene) -> None:
             await asyncio.sleep(0)
             turns += 1
         assert turns > 500
-        assert _encrypts_with(source, scene) == scene.key(21_000)
+        assert encrypts_with(source, scene) == scene.key(21_000)
 
 
-@_asynchronous
+@asynchronous
 async def test_a_source_that_is_closed_in_the_middle_of_its_work_ends_soon(scene: Scene) -> None:
     """And leaves a whole file."""
     scene.now += 60 * 500_000
     async with scene.source() as source:
-        assert _encrypts_with(source, scene) is None
+        assert encrypts_with(source, scene) is None
         assert "epochs are still to be gone through" in source.trouble
     assert scene.found() == secret(990)

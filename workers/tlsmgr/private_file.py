@@ -63,3 +63,9 @@ def _reason(error: OSError) -> str:
     if error.errno in (errno.ELOOP, errno.EMLINK):
         return "is a symbolic link; name the file itself"
     return f"cannot be read: {error.strerror}"
+
+
+def write_whole(descriptor: int, content: bytes) -> None:
+    """Write to a file at once; raises OSError also when there is room for a part of ``content`` only."""
+    if os.write(descriptor, content) != len(content):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

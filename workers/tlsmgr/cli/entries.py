@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from tlsmgr.cli.entry_access import Entries, Entry, reach_entries
 from tlsmgr.cli.options import Verbs, add_verb, cache_type, settings_of
-from tlsmgr.cli.terminal import Painter, Progress, short_time
+from tlsmgr.cli.terminal import Painter, Progress, printable, short_time
 from tlsmgr.config.settings import Settings
 from tlsmgr.destinations import destination_of, leading_to
 from tlsmgr.errors import ExitCode
@@ -123,8 +123,7 @@ def _json_line(cache_type: CacheType, entry: Entry, left: float) -> str:
 
 
 def _printable(cache_id: bytes) -> str:
-    text = cache_id.decode("utf-8", "backslashreplace")
-    return "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in text)
+    return printable(cache_id.decode("utf-8", "backslashreplace"))
 
 
 def _flush(options: argparse.Namespace) -> ExitCode:

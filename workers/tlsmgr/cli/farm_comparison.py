@@ -12,7 +12,7 @@ from typing import Final
 
 from tlsmgr.cli.asking import call_for_map
 from tlsmgr.cli.options import settings_of
-from tlsmgr.cli.terminal import Painter
+from tlsmgr.cli.terminal import Painter, printable
 from tlsmgr.client import Client
 from tlsmgr.config.settings import Settings
 from tlsmgr.doctor.host_description import Answers, describe_host
@@ -52,11 +52,11 @@ def check(options: argparse.Namespace) -> ExitCode:
         try:
             other = _description_of(name)
         except TlsmgrError as error:
-            sys.stderr.write(f"tlsmgr: {name}: {error}\n")
+            sys.stderr.write(f"tlsmgr: {printable(f'{name}: {error}')}\n")
             code = error.exit_code
             continue
         found = _all_obstacles(ours, other)
-        _print(other.description.host, found)
+        _print(printable(other.description.host), found)
         if code is ExitCode.OK and any(each.is_certain for each in found):
             code = ExitCode.NOT_DONE
     return code
@@ -73,7 +73,8 @@ def _print(host: str, found: list[Obstacle]) -> None:
         sys.stdout.write(f"{host}: {painter.paint('ok', 'green')}: nothing keeps sessions apart\n")
     for each in found:
         mark = painter.paint("KEPT APART", "red") if each.is_certain else painter.paint("note", "yellow")
-        sys.stdout.write(f"{host}: {mark}: {each.concerns}: {each.text} -> {each.advice}\n")
+        text = printable(f"{each.concerns}: {each.text} -> {each.advice}")
+        sys.stdout.write(f"{host}: {mark}: {text}\n")
 
 
 def _own_description(options: argparse.Namespace) -> HostDescription:

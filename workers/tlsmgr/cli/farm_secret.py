@@ -15,8 +15,9 @@ from tlsmgr.config.settings import Settings
 from tlsmgr.errors import AccessDeniedError, ConfigurationError, ExitCode, HostError
 from tlsmgr.farm.epochs import EpochRules
 from tlsmgr.farm.secret import TEXT_SIZE_MAX, FarmSecret, NoFarmSecretError
-from tlsmgr.farm.secret_file import SecretFile, read_farm_secret
+from tlsmgr.farm.secret_file import SecretFile, can_be_replaced_by, read_farm_secret
 from tlsmgr.messages import CacheType
+from tlsmgr.private_file import write_whole
 from tlsmgr.transport.peer import user_id
 
 _SOURCE: Final = "tlsmgr_ticket_key_source"
@@ -32,6 +33,7 @@ class _Place:
     path: Path
     parameter: str
     owner: int
+    seals_store: bool
 
 
 def new_secret(options: argparse.Namespace) -> ExitCode:
@@ -68,6 +70,7 @@ def take_over(options: argparse.Namespace) -> ExitCode:
     for place in places:
         SecretFile(place.path, parameter=place.parameter, owner=place.owner).replace(secret)
         sys.stdout.write(f"{place.path} has the farm's secret {secret.fingerprint}: {_when(place)}\n")
+        _warn_of_directory(place, settings)
     wait = rules.begins_at(secret.ratchet.epoch) - int(time.time())
     if wait > 0:
         sys.stdout.write(f"it begins in {wait} s; if that is not intended, see that the clock is right\n")
@@ -75,9 +78,19 @@ def take_over(options: argparse.Namespace) -> ExitCode:
 
 
 def _when(place: _Place) -> str:
-    if place.parameter == _SOURCE:
-        return "a cache server that runs uses it within a second"
-    return "restart cache-server to use it"
+    if place.parameter == _STATIC:
+        return "restart cache-server to use it"
+    text = "a cache server that runs takes ticket keys from it within a second"
+    return f"{text}; restart it, so that it seals with it what goes to a store" if place.seals_store else text
+
+
+def _warn_of_directory(place: _Place, settings: Settings) -> None:
+    if place.parameter == _SOURCE and not can_be_replaced_by(place.path, place.owner):
+        sys.stderr.write(
+            f"tlsmgr: {place.path.parent} is not {settings.mail_owner}'s alone: the cache server cannot"
+            " replace the file, and keys of former epochs stay in it; have it in"
+            f" {settings.data_directory}\n"
+        )
 
 
 def _rules(settings: Settings) -> EpochRules:
@@ -96,9 +109,9 @@ def _places(settings: Settings) -> Iterator[_Place]:
         raise ConfigurationError(f"no place for a secret: expected {_SOURCE} = ratchet:file, or {_STATIC}")
     if ratchet is not None:
         owner = user_id(settings.mail_owner) if os.geteuid() == 0 else os.geteuid()
-        yield _Place(path=ratchet, parameter=_SOURCE, owner=owner)
+        yield _Place(path=ratchet, parameter=_SOURCE, owner=owner, seals_store=static == ratchet)
     if static is not None and static != ratchet:
-        yield _Place(path=static, parameter=_STATIC, owner=_present_owner(static))
+        yield _Place(path=static, parameter=_STATIC, owner=_present_owner(static), seals_store=True)
 
 
 def _present_owner(path: Path) -> int:
@@ -143,13 +156,16 @@ def _put_out(secret: FarmSecret, words: list[str]) -> None:
 def _write_new(path: Path, content: bytes) -> None:
     try:
         descriptor = os.open(path, _NEW_FLAGS, 0o600)
-        try:
-            os.fchmod(descriptor, 0o600)
-            os.write(descriptor, content)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
     except FileExistsError as error:
         raise HostError(f"{path} is there already: name a new file") from error
     except OSError as error:
         raise HostError(f"cannot write {path}: {error.strerror}") from error
+    try:
+        os.fchmod(descriptor, 0o600)
+        write_whole(descriptor, content)
+        os.fsync(descriptor)
+    except OSError as error:
+        path.unlink(missing_ok=True)  # a part of it would be taken for a secret until somebody needs one
+        raise HostError(f"cannot write {path}: {error.strerror}") from error
+    finally:
+        os.close(descriptor)

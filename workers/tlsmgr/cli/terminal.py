@@ -11,6 +11,11 @@ _UNITS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 _ERASE_LINE = "\r\x1b[K"
 
 
+def printable(text: str) -> str:
+    """Return a text that somebody else wrote, with an escape in the place of all that a terminal acts on."""
+    return "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in text)
+
+
 class Painter:
     """Colours text for a stream: on a terminal, and unless NO_COLOR (no-color.org) is set.
 

@@ -1,6 +1,5 @@
 """Checks of what the hosts of a farm have in common."""
 
-import stat
 from collections.abc import Iterator
 
 from tlsmgr.doctor.findings import Finding, failed, ok, skipped, warning
@@ -8,7 +7,7 @@ from tlsmgr.doctor.surroundings import Surroundings
 from tlsmgr.errors import ConfigurationError
 from tlsmgr.farm.epochs import EpochRules
 from tlsmgr.farm.secret import FarmSecret
-from tlsmgr.farm.secret_file import read_farm_secret
+from tlsmgr.farm.secret_file import can_be_replaced_by, read_farm_secret
 from tlsmgr.messages import CacheType
 from tlsmgr.transport.peer import user_id
 
@@ -30,8 +29,7 @@ def secret(host: Surroundings) -> Iterator[Finding]:
     except ConfigurationError as error:
         yield failed(_SECRET, str(error), _IMPORT)
         return
-    directory = path.parent.stat()
-    if directory.st_uid != owner or directory.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+    if not can_be_replaced_by(path, owner):
         text = f"{path.parent} is not {settings.mail_owner}'s alone, so that former keys may stay in the file"
         yield failed(_SECRET, text, f"move the file into {settings.data_directory}")
     else:

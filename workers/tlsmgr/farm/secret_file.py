@@ -1,8 +1,8 @@
 """A farm's secret on disk: read only if it is private, and replaced as a whole or not at all."""
 
-import errno
 import fcntl
 import os
+import stat
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from tlsmgr.errors import HostError
+from tlsmgr.farm.roots_way import open_directory
 from tlsmgr.farm.secret import TEXT_SIZE_MAX, FarmSecret, NoFarmSecretError
-from tlsmgr.private_file import bad_private_file, read_private_file
+from tlsmgr.private_file import bad_private_file, read_private_file, write_whole
 
 #: Which file is in the place at a time: two that are equal are one and the same.
 Stamp: TypeAlias = tuple[int, int, int]
@@ -61,6 +62,15 @@ def read_farm_secret(
     except NoFarmSecretError as error:
         reason = f"holds no secret of a farm: {error}; tlsmgr farm new-secret makes one, or farm export"
         raise bad_private_file(parameter, path, reason) from error
+
+
+def can_be_replaced_by(path: Path, owner: int) -> bool:
+    """Tell whether a file is in a directory of this user's alone: else former keys may stay in it."""
+    try:
+        found = path.parent.stat()
+    except OSError:
+        return False
+    return found.st_uid == owner and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 class SecretFile:
@@ -134,7 +144,7 @@ class SecretFile:
         if self._directory != _CLOSED:
             return
         try:
-            self._directory = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            self._directory = open_directory(self.path.parent, owner=self._owner)
         except OSError as error:
             raise self._error("find the directory of", error) from error
 
@@ -157,8 +167,7 @@ class SecretFile:
 
     def _exchange(self, content: bytes) -> Stamp:
         name, new = self.path.name, self.path.name + _NEW_SUFFIX
-        with suppress(FileNotFoundError):  # what a killed one left
-            os.unlink(new, dir_fd=self._directory)
+        self._remove(new)  # what a killed one left
         stamp = self._write(new, content)
         former = self._open_former(name)
         try:
@@ -171,14 +180,24 @@ class SecretFile:
                 os.close(former)
         return stamp
 
+    def _remove(self, name: str) -> None:
+        former = self._open_former(name)
+        try:
+            with suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=self._directory)
+            if former != _CLOSED:
+                _overwrite(former)
+        finally:
+            if former != _CLOSED:
+                os.close(former)
+
     def _write(self, name: str, content: bytes) -> Stamp:
         descriptor = os.open(name, _WRITE_FLAGS, 0o600, dir_fd=self._directory)
         try:
             os.fchmod(descriptor, 0o600)
             if os.fstat(descriptor).st_uid != self._owner:
                 os.fchown(descriptor, self._owner, -1)
-            if os.write(descriptor, content) != len(content):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            write_whole(descriptor, content)
             os.fsync(descriptor)
             return _stamp_of(os.fstat(descriptor))
         finally:

@@ -56,6 +56,8 @@ _FIXED_WHILE_RUNNING = (
     "queue_directory",
     "tls_random_exchange_name",
     "tls_random_source",
+    "tlsmgr_farm_secret_file",
+    "tlsmgr_redis_credentials_file",
     "tlsmgr_run_directory",
     "tlsmgr_sealing_key_file",
     "tlsmgr_service_name",

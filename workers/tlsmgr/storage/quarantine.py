@@ -7,7 +7,6 @@ all is on the disk: a mark of another boot tells of a machine that went down in 
 finds damage leaves another mark. The process that saves moves such a database aside, whole.
 """
 
-import errno
 import logging
 import os
 import re
@@ -18,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tlsmgr.errors import StoreDamagedError, StoreError
+from tlsmgr.private_file import write_whole
 from tlsmgr.storage.directory import FILE_NAMES, make_file, opened_directory, sole_owner
 from tlsmgr.storage.failures import store_errors
 from tlsmgr.storage.making import discard_making
@@ -207,8 +207,7 @@ def _write_whole(name: str, place: int, content: bytes) -> None:
     try:
         made = os.open(name, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=place)
         try:
-            if os.write(made, content) != len(content):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            write_whole(made, content)
             os.fsync(made)
         finally:
             os.close(made)

@@ -6,6 +6,8 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
+from tlsmgr.private_file import write_whole
+
 _CLOSED = -1
 _NEW_SUFFIX = ".new"
 _READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
@@ -63,8 +65,7 @@ class SmallFile:
         descriptor = os.open(temporary, _WRITE_FLAGS, 0o600, dir_fd=self._directory)
         try:
             os.fchmod(descriptor, 0o600)
-            if os.write(descriptor, content) != len(content):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            write_whole(descriptor, content)
             if durable:
                 os.fsync(descriptor)
         finally:
