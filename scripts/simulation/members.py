@@ -91,11 +91,11 @@ class RatchetMember:
         return is_there and self.fate.has_right_clock(time) and not self._is_lost(time)
 
     def keeps_to_the_rules(self, time: float) -> bool:
-        """See ``Member``: a leap of the clock has to stand for a minute, and a disk may be full."""
+        """See ``Member``: an advance has to stand for a while, and a disk may be full."""
         secret, now = self._host.secret, present(self, time)
         if any(now >= self._rules.decrypts_until(each.epoch) for each in self.table.keys):
             return False
-        if secret is None or self._host.leapt or self.fate.full_disk.at(time) is not None:
+        if secret is None or self._host.awaits_proof or self.fate.full_disk.at(time) is not None:
             return True
         return secret.ratchet.epoch >= self._rules.oldest_accepted(now)
 

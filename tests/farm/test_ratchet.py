@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tlsmgr.farm.ratchet import CHAIN_KEY_SIZE, PROOF_SECONDS, Progress, Ratchet
+from tlsmgr.farm.ratchet import CHAIN_KEY_SIZE, PROOF_SECONDS, USUAL_PROOF_SECONDS, Progress, Ratchet
 
 SECRET = bytes(range(32))
 
@@ -77,10 +77,12 @@ def _followed(progress: Progress, oldest: int, monotonic: float, *, steps: int =
     return progress.settled() if progress.is_proven(monotonic=monotonic) else progress
 
 
-def test_the_usual_advance_is_for_good_at_once() -> None:
-    """The epoch before is forgotten as soon as nobody needs it."""
+def test_the_usual_advance_is_for_good_after_ten_seconds() -> None:
+    """A clock that was ahead by an epoch for a moment has destroyed nothing."""
     progress = _followed(Progress.at(chain()), 1001, 5.0)
-    assert progress == Progress.at(chain().next())
+    assert (progress.kept, progress.working) == (chain(), chain().next())
+    assert _followed(progress, 1000, 6.0) == Progress.at(chain())
+    assert _followed(progress, 1001, 5.0 + USUAL_PROOF_SECONDS) == Progress.at(chain().next())
 
 
 def test_a_leap_is_worked_with_at_once_and_for_good_after_a_minute() -> None:

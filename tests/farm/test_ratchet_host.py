@@ -46,7 +46,7 @@ def test_no_key_is_in_the_table_past_its_end_whatever_the_clock_does(steps: list
         states = {host.table.state(each, host.now) for each in host.table.keys}
         assert FarmKeyState.OVER not in states
     host.live(0)
-    host.live(int(PROOF_SECONDS))
+    host.live(int(PROOF_SECONDS), by_clock=0)
     assert host.secret is not None
     assert host.secret.ratchet.epoch >= RULES.oldest_accepted(host.now)
 
@@ -76,6 +76,15 @@ def test_a_clock_that_was_ahead_for_a_moment_costs_nothing() -> None:
     host.live(9, by_clock=9 - 86400)
     assert host.encrypts_with() == ticket
     assert not host.leapt
+
+
+def test_a_clock_that_was_an_epoch_ahead_for_a_tick_costs_no_key() -> None:
+    """The previous one is needed again."""
+    host = Host()
+    host.live(0, by_clock=60)
+    host.live(1, by_clock=1 - 60)
+    assert host.decrypts(secret(999).ratchet.key_material()[:16])
+    assert host.secret == secret(999)
 
 
 def test_a_clock_that_is_behind_is_said() -> None:

@@ -11,6 +11,7 @@ from tests.farm.stolen_state import cipher_keys_within
 from tests.farm.test_secret import secret
 from tests.service.ratchet_scene import Scene, asynchronous, encrypts_with
 from tests.transport.lines import until
+from tlsmgr.farm.ratchet import USUAL_PROOF_SECONDS
 from tlsmgr.farm.secret import FarmSecret
 from tlsmgr.farm.secret_file import SecretFile, Stamp
 from tlsmgr.service.ratchet_source import RatchetSource
@@ -40,7 +41,7 @@ async def test_the_key_is_there_when_the_source_has_started(scene: Scene) -> Non
 
 @asynchronous
 async def test_at_the_change_of_epochs_the_file_goes_along(scene: Scene) -> None:
-    """As soon as nobody needs the former key, and not before."""
+    """Ten seconds after nobody needs the former key any more, lest the clock be wrong."""
     scene.put(secret(990).at(secret(990).ratchet.advanced(999)))
     async with scene.source() as source:
         scene.now = 60.0 * 1001 + 9
@@ -48,6 +49,9 @@ async def test_at_the_change_of_epochs_the_file_goes_along(scene: Scene) -> None
         assert encrypts_with(source, scene) == scene.key(1001)
         assert scene.found().ratchet.epoch == 999
         scene.now += 1
+        await source.tick()
+        assert scene.found().ratchet.epoch == 999
+        scene.monotonic += USUAL_PROOF_SECONDS
         await source.tick()
         assert scene.found().ratchet.epoch == 1000
         assert source.figures()["state_age"] == 0.0
@@ -70,6 +74,8 @@ async def test_an_import_wins_over_an_advance(scene: Scene) -> None:
     scene.put(secret(990).at(secret(990).ratchet.advanced(999)))
     async with scene.source() as source:
         scene.now += 60
+        await source.tick()
+        scene.monotonic += USUAL_PROOF_SECONDS
         looked = scene.file.stamp()
         scene.put(secret(1000, first=1))
         scene.file.stamp = lambda: looked  # type: ignore[method-assign]
@@ -101,6 +107,8 @@ async def test_a_file_that_cannot_be_replaced_costs_no_key(scene: Scene) -> None
         scene.now = 60.0 * 1001 + 10
         await source.tick()
         assert encrypts_with(source, scene) == scene.key(1001)
+        scene.monotonic += USUAL_PROOF_SECONDS
+        await source.tick()
         assert source.figures()["failures"] == 1
         assert scene.found().ratchet.epoch == 999
         (scene.directory / "farm.new").rmdir()
@@ -156,6 +164,8 @@ async def test_an_import_in_the_moment_after_an_advance_is_seen(scene: Scene) ->
         scene.file.replace = replaced_and_imported  # type: ignore[method-assign]
         scene.now += 60
         await source.tick()
+        scene.monotonic += USUAL_PROOF_SECONDS
+        await source.tick()
         del scene.file.replace
         await source.tick()
         assert source.figures()["fingerprint"] == secret(first=1).fingerprint
@@ -172,7 +182,8 @@ def test_a_file_that_cannot_be_replaced_is_said_once_a_minute(
     async def look() -> None:
         async with scene.source() as source:
             scene.now += 60
-            for second in range(121):
+            await source.tick()
+            for second in range(10, 131):
                 scene.monotonic = float(second)
                 await source.tick()
                 assert "cannot replace" in str(source.figures()["file_trouble"])
@@ -227,8 +238,9 @@ async def test_from_the_file_and_the_memory_of_a_source_no_former_key_follows(sc
     """Whoever takes both at epoch n has the ticket keys that the rules still keep, and later ones."""
     scene.put(secret(990).at(secret(990).ratchet.advanced(999)))
     async with scene.source() as source:
-        for _ in range(12):
+        for _ in range(13):
             scene.now += 30
+            scene.monotonic += 30
             await source.tick()
         oldest = source.table.rules.oldest_accepted(int(scene.now))
         reachable = cipher_keys_within([source, scene.path.read_text()], epochs=range(985, oldest + 3))

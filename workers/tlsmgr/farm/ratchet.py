@@ -20,6 +20,8 @@ CHAIN_KEY_SIZE: Final = 32
 
 #: Seconds of monotonic time that a leap of more than one epoch must stand before it is for good.
 PROOF_SECONDS: Final = 60.0
+#: Those that an advance by one must stand: longer than a clock is wrong that is set right at once.
+USUAL_PROOF_SECONDS: Final = 10.0
 
 _CHAIN_LABEL: Final = b"tlsmgr farm 1 chain key"
 _TICKET_KEY_LABEL: Final = b"tlsmgr farm 1 ticket key"
@@ -104,18 +106,20 @@ class Ratchet:
 class Progress:
     """Where a host is in the chain: what it keeps for good, and what it works with.
 
-    The two differ after a leap: the host slept, or its clock is wrong. It works with the later one at
-    once, and forgets the former one only when the leap has stood for a minute, so that a clock that
-    was wrong for a moment costs nothing.
+    The two differ after an advance, and longer after a leap: the host slept, or its clock is wrong. It
+    works with the later one at once, and forgets the former one only when an advance by one epoch has
+    stood for ten seconds, and a leap for a minute, so that a clock that was wrong for a moment costs nothing.
 
     Attributes:
         kept: what is in the file; nothing before it can be derived any more.
         working: at or after ``kept``.
-        leapt_at: the monotonic time at which a leap was seen first; None without one.
+        advanced_at: the monotonic time at which ``working`` was seen first to be due; None at ``kept``.
+        leapt_at: that at which a leap was seen first; None without one.
     """
 
     kept: Ratchet
     working: Ratchet
+    advanced_at: float | None = None
     leapt_at: float | None = None
 
     @classmethod
@@ -130,9 +134,15 @@ class Progress:
         see ``is_ahead_of``.
         """
         start = self.working if self.working.epoch <= oldest else self.kept
-        leaps = oldest - self.kept.epoch > _USUAL_ADVANCE
-        since = monotonic if self.leapt_at is None else self.leapt_at
-        return replace(self, working=start.advanced(oldest, steps=steps), leapt_at=since if leaps else None)
+        ahead = oldest - self.kept.epoch
+        advanced_at = monotonic if self.advanced_at is None else self.advanced_at
+        leapt_at = monotonic if self.leapt_at is None else self.leapt_at
+        return replace(
+            self,
+            working=start.advanced(oldest, steps=steps),
+            advanced_at=advanced_at if ahead > 0 else None,
+            leapt_at=leapt_at if ahead > _USUAL_ADVANCE else None,
+        )
 
     def is_at(self, oldest: int) -> bool:
         """Tell whether the chain to work with has every key from ``oldest`` on that there is to be had."""
@@ -144,9 +154,11 @@ class Progress:
 
     def is_proven(self, *, monotonic: float) -> bool:
         """Tell whether what came before ``working`` is to be forgotten now."""
-        if self.working.epoch <= self.kept.epoch:
+        if self.working.epoch <= self.kept.epoch or self.advanced_at is None:
             return False
-        return self.leapt_at is None or monotonic - self.leapt_at >= PROOF_SECONDS
+        if self.leapt_at is None:
+            return monotonic - self.advanced_at >= USUAL_PROOF_SECONDS
+        return monotonic - self.leapt_at >= PROOF_SECONDS
 
     def settled(self) -> Self:
         """Return the progress without anything from before ``working``."""

@@ -67,6 +67,11 @@ class RatchetHost:
         return leapt_at is not None and not self.is_revoking
 
     @property
+    def awaits_proof(self) -> bool:
+        """Whether the clock is ahead of what is kept, by however little, which has to stand for a while."""
+        return self._progress is not None and self._progress.advanced_at is not None
+
+    @property
     def is_revoking(self) -> bool:
         """Whether a revoked key still follows from what is kept, or nobody knows, since nothing was read."""
         if self._progress is None:
