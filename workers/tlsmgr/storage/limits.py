@@ -182,7 +182,7 @@ class Room:
         size, at_most = self.measure(limits), _at_most(added)
         excess = self._excess(limits, size)
         count = min(excess, at_most) if excess >= _patience(limits) else 0
-        rows = self._remove(count, self._cannot_wait(limits, 0, added - gone))
+        rows = self._remove(count, self._cannot_wait(limits, 0, added - gone)) if count else []
         # Large sessions in the place of small ones take more rows than they are.
         bearable = max(size_before, int(limits.size * (1 + _LEEWAY)))
         rows_at_most = _ROWS_AT_MOST if size < _LARGE else _ROWS_AT_MOST_IF_LARGE
