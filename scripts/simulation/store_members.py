@@ -59,14 +59,15 @@ class _Keys(SharedKeys):
         self._time = time
         self._is_apart = is_apart
 
-    async def fetch(self, epoch: int, rules: EpochRules) -> FarmKey | None:
+    async def fetch(self, epoch: int, rules: EpochRules, generation: bytes) -> FarmKey | None:
         """See ``SharedKeys``."""
-        del rules
+        del rules, generation
         self._reach()
         return self._store.get(epoch, self._time())
 
-    async def publish(self, own: FarmKey, rules: EpochRules, now: int) -> FarmKey:
+    async def publish(self, own: FarmKey, rules: EpochRules, generation: bytes, now: int) -> FarmKey:
         """See ``SharedKeys``."""
+        del generation
         self._reach()
         return self._store.put_if_absent(own, rules.decrypts_until(own.epoch) - now, self._time())
 
@@ -81,6 +82,12 @@ class _Mark(RevocationMark):
     def __init__(self) -> None:
         self.generation = 0
         self.is_known = True
+
+    def when_known(self, callback: Callable[[], None]) -> None:
+        """Never call it."""
+
+    def when_moved(self, callback: Callable[[], None]) -> None:
+        """Never call it."""
 
     async def refresh(self) -> str:
         """See ``RevocationMark``."""

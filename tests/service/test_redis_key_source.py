@@ -14,8 +14,10 @@ from tests.sealing.test_custody import settings_in
 from tests.service.farm_host import FARM_SECRET
 from tests.service.stores import sealer as own_sealer
 from tlsmgr.config.settings import Settings
+from tlsmgr.farm.epochs import EpochRules
 from tlsmgr.farm.key_table import FarmKey
 from tlsmgr.sealing.shared_sealer import SharedSealer
+from tlsmgr.service.farm_keys import LOCAL
 from tlsmgr.service.kept_farm_keys import KeptFarmKeys
 from tlsmgr.service.redis_key_source import RedisKeySource
 from tlsmgr.service.revocation_mark import RevocationMark
@@ -49,7 +51,7 @@ class KeyHost:
         sealer = SharedSealer(FARM_SECRET, os.urandom)
         self.link = SharedLink(open_shared_store(parse_address(url), None), url, lambda: 0.0)
         self.mark = RevocationMark(self.link, sealer)
-        self.keys = SharedKeys(self.link, sealer, self.mark)
+        self.keys = SharedKeys(self.link, sealer)
         self.source = RedisKeySource(
             self.keys,
             self.mark,
@@ -68,6 +70,18 @@ class KeyHost:
     ) -> None:
         await self.source.close()
         await self.link.close()
+
+    def after_first_fetch(self, event: Callable[[], Awaitable[None]]) -> None:
+        """Have something happen when the store has been asked for a first key."""
+        fetch, events = self.keys.fetch, [event]
+
+        async def fetch_first(epoch: int, rules: EpochRules, generation: bytes) -> FarmKey | None:
+            found = await fetch(epoch, rules, generation)
+            if events:
+                await events.pop()()
+            return found
+
+        self.keys.fetch = fetch_first  # type: ignore[method-assign]  # the store is a real one
 
     def encrypts_with(self) -> bytes:
         """Return the name of the key for new tickets."""
@@ -294,8 +308,8 @@ def test_a_key_moved_to_another_epoch_does_not_open(tmp_path: Path, redis_server
     async def work(one: KeyHost, other: KeyHost) -> None:
         await _look(one)
         rules = one.source.table.rules
-        old = redis_server.value(one.keys.name(1000, rules))
-        redis_server.ask("SET", one.keys.name(1001, rules), old)
+        old = redis_server.value(one.keys.name(1000, rules, one.mark.place))
+        redis_server.ask("SET", one.keys.name(1001, rules, one.mark.place), old)
         other.now = _START + _EPOCH
         await _look(other)
         assert other.source.counted.tampered == 1
@@ -334,6 +348,110 @@ def test_revoking_drops_the_keys_of_all_hosts(tmp_path: Path, redis_server: Redi
         await _look(other)
         assert not other.decrypts(old)
         assert other.encrypts_with() == one.encrypts_with() != old
+
+    _with_hosts(tmp_path, redis_server, work)
+
+
+def test_what_another_host_revokes_while_this_one_looks_is_not_published_anew(
+    tmp_path: Path, redis_server: RedisServer
+) -> None:
+    """Held keys go at the moment that the mark is known, between two questions to the store, too."""
+
+    async def work(one: KeyHost, other: KeyHost) -> None:
+        await _look(one, other)
+        old = one.encrypts_with()
+
+        async def hear_of_it() -> None:
+            await other.mark.move(other.now)
+            await one.mark.refresh()
+            assert not one.decrypts(old)
+
+        one.after_first_fetch(hear_of_it)
+        await _look(one)
+        await _look(one, other)
+        assert one.encrypts_with() == other.encrypts_with() != old
+        assert not other.decrypts(old)
+
+    _with_hosts(tmp_path, redis_server, work)
+
+
+def test_a_store_that_was_set_back_lifts_no_revocation(tmp_path: Path, redis_server: RedisServer) -> None:
+    """Also where a cache server starts then: its disk has the generation."""
+
+    async def run() -> None:
+        async with KeyHost(tmp_path, redis_server.url) as one:
+            await one.source.start()
+            old = one.encrypts_with()
+            names = redis_server.keys()
+            snapshot = {name: redis_server.value(name) for name in names}
+            one.source.revoke()
+            await one.mark.move(one.now)
+            await _look(one)
+        redis_server.ask("FLUSHALL")
+        for key, value in snapshot.items():
+            redis_server.ask("SET", key, value)
+        async with KeyHost(tmp_path, redis_server.url) as again:
+            await again.source.start()
+            assert not again.decrypts(old)
+            assert again.encrypts_with() != old
+            assert again.mark.generation == one.mark.generation
+
+    uvloop.run(run())
+
+
+def test_a_key_that_was_emptied_in_the_store_is_an_alarm(tmp_path: Path, redis_server: RedisServer) -> None:
+    """It is not taken for none: no host could put one there."""
+
+    async def work(one: KeyHost, other: KeyHost) -> None:
+        await _look(one)
+        redis_server.ask("SET", redis_server.keys()[0], "")
+        await _look(one, other)
+        assert one.source.counted.tampered == other.source.counted.tampered == 1
+        assert not _is_ready(other)
+
+    _with_hosts(tmp_path, redis_server, work)
+
+
+def test_a_key_that_nobody_else_has_is_this_hosts_own(tmp_path: Path, redis_server: RedisServer) -> None:
+    """It does not count as the farm's before it is published, after a restart neither."""
+
+    async def run() -> None:
+        redis_server.kill()
+        for _ in range(2):
+            async with KeyHost(tmp_path, redis_server.url) as one:
+                await one.source.start()
+                assert not _is_ready(one)
+                assert one.key_of(1000).source == LOCAL
+                own = one.encrypts_with()
+        redis_server.start()
+        async with KeyHost(tmp_path, redis_server.url) as again:
+            await again.source.start()
+            assert _is_ready(again)
+            assert again.encrypts_with() == own
+            assert again.key_of(1000).source == "redis"
+            assert len(again.source.table.keys) == 1
+
+    uvloop.run(run())
+
+
+def _is_ready(host: KeyHost) -> bool:
+    return host.source.figures()["ready"] == {"redis": True}
+
+
+def test_another_timeout_while_it_looks(tmp_path: Path, redis_server: RedisServer) -> None:
+    """No key is made for epochs that are counted otherwise now."""
+
+    async def work(one: KeyHost, _: KeyHost) -> None:
+        async def change() -> None:
+            one.source.use(_settings(tmp_path, 2 * _TIMEOUT))
+
+        one.after_first_fetch(change)
+        await _look(one)
+        assert redis_server.keys() == []
+        assert one.source.table.keys == ()
+        await _look(one)
+        assert len(redis_server.keys()) == 1
+        assert one.encrypts_with()
 
     _with_hosts(tmp_path, redis_server, work)
 

@@ -1,7 +1,9 @@
 """What waits for a store that does not take it now."""
 
+import asyncio
 from pathlib import Path
 
+import pytest
 import uvloop
 
 from rehearsal.redis_server import RedisServer
@@ -11,6 +13,7 @@ from tlsmgr.service.shared_writes import BYTES_MAX, ENTRIES_MAX, WaitingChange
 from tlsmgr.shared_store.store import SharedChange, SharedPut
 
 _BATCH = 16
+_IDS = (b"under way", b"waiting", b"new")
 
 
 def _put(number: int, size: int = 10) -> WaitingChange:
@@ -72,6 +75,33 @@ def test_of_one_place_the_last_change_is_made(tmp_path: Path, redis_server: Redi
             await host.sent()
             key = host.entries.name(b"id")
             assert host.entries.opened(b"id", redis_server.value(key)).session == b"THIRD"
+
+    uvloop.run(run())
+
+
+@pytest.mark.parametrize("revoked_by", ["this host", "another one"])
+def test_what_was_under_way_when_it_was_revoked_is_not_tried_again(
+    tmp_path: Path, redis_server: RedisServer, revoked_by: str
+) -> None:
+    """Sealed once more it would be found by the whole farm; and so would what waits."""
+
+    async def run() -> None:
+        urls = redis_server.url
+        async with FarmHost(tmp_path / "a", urls) as host, FarmHost(tmp_path / "b", urls) as other:
+            with redis_server.stopped():
+                await host.save(b"under way", b"SESSION")
+                await until(lambda: host.writes.as_map()["waiting_bytes"] == 0)
+                await host.save(b"waiting", b"SESSION")
+                redis_server.kill()
+            telling = asyncio.ensure_future((host if revoked_by == "this host" else other).mark.move(1000.0))
+            if revoked_by == "another one":
+                host.mark.at_least(other.mark.generation)
+            redis_server.start()
+            await telling
+            await host.save(b"new", b"SESSION")
+            await host.sent()
+            found = [redis_server.ask("EXISTS", host.entries.name(each)) for each in _IDS]
+            assert found == [b":0\r\n", b":0\r\n", b":1\r\n"]
 
     uvloop.run(run())
 

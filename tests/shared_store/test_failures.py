@@ -15,6 +15,7 @@ from tlsmgr.shared_store.address import parse_address
 from tlsmgr.shared_store.failures import Cause
 from tlsmgr.shared_store.opening import open_shared_store
 from tlsmgr.shared_store.redis_clients import SOCKET_TIMEOUT
+from tlsmgr.shared_store.redis_errors import as_shared_store_error
 from tlsmgr.shared_store.store import SharedPut, SharedStore
 
 _MINUTE = 60_000
@@ -33,6 +34,26 @@ def test_a_wrong_password(tmp_path: Path, credentials: bytes | None) -> None:
 
     with RedisServer(tmp_path / "redis", ["requirepass right"]) as server:
         with_store(server.url, test, credentials)
+
+
+@pytest.mark.parametrize("credentials", [b"hunter2", b"nobody:hunter2"], ids=["password", "user"])
+def test_a_server_that_quotes_what_it_was_sent(tmp_path: Path, credentials: bytes) -> None:
+    """Of a command that it does not know it repeats the words; ours say what it was about, and no more."""
+
+    async def test(store: SharedStore) -> None:
+        message = await failure(store.ping(), Cause.OTHER)
+        assert "unknown command" in message
+        assert "hunter2" not in message
+
+    with RedisServer(tmp_path / "redis", ['rename-command AUTH ""']) as server:
+        with_store(server.url, test, credentials)
+
+
+def test_what_a_server_of_another_kind_answers() -> None:
+    """It makes redis-py raise whatever comes of it; none of the answer is in the message."""
+    error = as_shared_store_error(ValueError("invalid literal for int() with base 10: b'hunter2'"), "URL")
+    assert error.cause is Cause.OTHER
+    assert str(error) == "shared store URL failed: ValueError"
 
 
 def test_a_password_for_a_server_that_has_none(redis_server: RedisServer) -> None:

@@ -57,6 +57,18 @@ def test_of_several_who_put_first_one_wins_for_all(redis_server: RedisServer) ->
     with_store(redis_server.url, test)
 
 
+def test_an_empty_value_is_in_the_way_of_another_one(redis_server: RedisServer) -> None:
+    """Whoever would put one there if there is none is told what is there, and not that it was put."""
+    redis_server.ask("SET", "key", "")
+
+    async def test(store: SharedStore) -> None:
+        assert await store.get(b"key") is None
+        assert await store.put_if_absent(b"key", b"value", _MINUTE) == b""
+
+    with_store(redis_server.url, test)
+    assert redis_server.value(b"key") == b""
+
+
 def test_changes_are_made_in_their_order_in_one_round_trip(redis_server: RedisServer) -> None:
     """Of one key, the last change counts."""
 

@@ -58,7 +58,12 @@ _FARM = {
     "failures": "failures",
     "tickets from the future": "early_tickets",
 }
-_SHARED_STORE = {"its circuit breaker is": "state", "trouble": "trouble", "round trips": "round_trips"}
+_SHARED_STORE = {
+    "its circuit breaker is": "state",
+    "trouble": "trouble",
+    "round trips": "round_trips",
+    "forged marks of revocation": "forged_marks",
+}
 _SEEDS = {"from the pool": "pool", "from the kernel": "kernel"}
 _RANDOM = {
     "source": "source",

@@ -255,7 +255,7 @@ _FARM = (
     ),
     _gauge(
         "farm_ready",
-        "Whether there is a ticket key of the farm to encrypt with, by where they come from.",
+        "Whether the ticket key that encrypts is one that the farm has, by where they come from.",
         CACHE_SERVER,
         "farm.ready.{source}",
     ),
@@ -313,6 +313,12 @@ _SHARED_STORES = (
         "Failures of the shared store, by cause.",
         CACHE_SERVER,
         "shared_stores.{store}.failures.{cause}",
+    ),
+    _counter(
+        "shared_store_forged_marks",
+        "Marks of revocation found in the shared store that no host of the farm had put there.",
+        CACHE_SERVER,
+        "shared_stores.{store}.forged_marks",
     ),
     _gauge(
         "shared_store_queue_entries",

@@ -192,6 +192,7 @@ class CacheServer:
         self._ticket_keys.timeout = settings.caches[CacheType.SMTPD].timeout
         self._ticket_keys.lease = settings.tlsmgr_ticket_key_lease
         self._farm.use(settings)
+        self._sharing.leave_unnamed(settings)
 
     def _open_cache(self, settings: CacheSettings, directory: Path | None) -> SessionCache:
         opener = None if directory is None else partial(SessionStore, directory, checkpoints=True)

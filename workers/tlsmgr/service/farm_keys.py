@@ -12,6 +12,9 @@ from tlsmgr.farm.key_table import FarmKey, KeyTable
 #: there is one again, running smtpd processes are to encrypt with that.
 FALLBACK_LEASE: Final = 60
 
+#: The ``source`` of a key in a farm's table that no other host has, so far.
+LOCAL: Final = "local"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FarmRevocation:

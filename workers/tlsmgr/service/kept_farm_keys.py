@@ -8,6 +8,7 @@ from typing import Final
 from tlsmgr.farm.epochs import EpochRules
 from tlsmgr.farm.key_table import FarmKey, KeyTable
 from tlsmgr.sealing.sealer import Sealer, UnsealError, bound
+from tlsmgr.service.farm_keys import LOCAL
 from tlsmgr.service.shared_keys import SOURCE
 from tlsmgr.storage.small_file import SmallFile
 from tlsmgr.tickets import KEY_MATERIAL_SIZE
@@ -17,7 +18,7 @@ _log = logging.getLogger(__name__)
 _PLACE: Final = bound(b"farm's ticket keys")
 _SIZE_MAX: Final = 4096
 _GENERATION: Final = struct.Struct(">Q")
-_KEY: Final = struct.Struct(f">IQ{KEY_MATERIAL_SIZE}s")
+_KEY: Final = struct.Struct(f">IQ?{KEY_MATERIAL_SIZE}s")
 
 
 class KeptFarmKeys:
@@ -57,9 +58,10 @@ class KeptFarmKeys:
             self._tell(error)
             return 0, KeyTable(rules=rules)
         table = KeyTable(rules=rules)
-        for seconds, epoch, material in _KEY.iter_unpack(plaintext[_GENERATION.size :]):
+        for seconds, epoch, is_shared, material in _KEY.iter_unpack(plaintext[_GENERATION.size :]):
             if seconds == rules.epoch_seconds:
-                key = FarmKey.from_material(material, epoch=epoch, rules=rules, source=SOURCE)
+                source = SOURCE if is_shared else LOCAL
+                key = FarmKey.from_material(material, epoch=epoch, rules=rules, source=source)
                 table = table.with_key(key, preferred=False)
         return _GENERATION.unpack_from(plaintext)[0], table
 
@@ -68,10 +70,7 @@ class KeptFarmKeys:
         if self._saved == (generation, table.keys):
             return
         seconds = table.rules.epoch_seconds
-        rows = [
-            _KEY.pack(seconds, each.epoch, each.key.name + each.key.cipher_key + each.key.mac_key)
-            for each in table.keys
-        ]
+        rows = [_KEY.pack(seconds, each.epoch, each.source != LOCAL, _material(each)) for each in table.keys]
         sealed = self._sealer.seal(_GENERATION.pack(generation) + b"".join(rows), bound_to=_PLACE)
         try:
             self._file.replace(sealed, durable=False)
@@ -90,3 +89,7 @@ class KeptFarmKeys:
 
     def _tell(self, error: Exception) -> None:
         _log.warning("a restart without the shared store begins without the farm's ticket keys: %s", error)
+
+
+def _material(each: FarmKey) -> bytes:
+    return each.key.name + each.key.cipher_key + each.key.mac_key

@@ -4,18 +4,20 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Final
 
 from tlsmgr.config.settings import Settings
 from tlsmgr.farm.epochs import EpochRules
 from tlsmgr.farm.key_table import EMPTY_TABLE, FarmKey, KeyTable
+from tlsmgr.going_on import going_on
 from tlsmgr.messages import CacheType
 from tlsmgr.occasional_log import OccasionalLog
 from tlsmgr.sealing.sealer import TamperedError
-from tlsmgr.service.farm_keys import FarmRevocation
+from tlsmgr.service.farm_keys import LOCAL, FarmRevocation
 from tlsmgr.service.kept_farm_keys import KeptFarmKeys
+from tlsmgr.service.redis_figures import RedisFigures
 from tlsmgr.service.revocation_mark import RevocationMark
 from tlsmgr.service.shared_keys import SOURCE, SharedKeys
 from tlsmgr.shared_store.failures import SharedStoreError
@@ -34,16 +36,6 @@ _ADVICE: Final = (
     "farm: new ticket keys are in the shared store; the other hosts use them within half a minute, if they"
     " reach it. If the farm's secret may be known, make a new one (tlsmgr farm new-secret) for all hosts"
 )
-
-
-@dataclass(slots=True, kw_only=True)
-class RedisFigures:
-    """What was counted since the start."""
-
-    made: int = 0  #: keys that this host made
-    adopted: int = 0  #: keys that other hosts made
-    failures: int = 0  #: times that the store could not be asked
-    tampered: int = 0  #: keys in the store that no host of the farm had put there
 
 
 class RedisKeySource:
@@ -88,13 +80,15 @@ class RedisKeySource:
         self._trouble = OccasionalLog(_log, self._loop.time)
         self._reason = "the store has not been asked yet"
         self._asked_at = self._loop.time()
-        self._generation: int | None = None
         self._table = EMPTY_TABLE
         self._has_tickets = False
         self._turn = asyncio.Lock()
         self._is_wanted = asyncio.Event()
         self._working: asyncio.Task[None] | None = None
         self._is_closed = False
+        self._generation = mark.generation
+        mark.when_moved(self._heed_mark)
+        mark.when_known(self._heed_mark)
         self.use(settings)
 
     @property
@@ -117,8 +111,10 @@ class RedisKeySource:
         """See ``FarmKeySource``."""
         if self._kept is not None:
             self._kept.open()
-        if self._kept is not None and self._has_tickets:
             self._generation, self._table = self._kept.load(self._table.rules)
+            # A store that was set back must not have what was revoked used again.
+            self._mark.at_least(self._generation)
+            self._heed_mark()
         first = asyncio.ensure_future(self.refresh())
         self._working = asyncio.ensure_future(self._keep_up(first))
         await asyncio.wait({first}, timeout=_START_SECONDS)
@@ -147,7 +143,7 @@ class RedisKeySource:
     def revoke(self) -> Awaitable[FarmRevocation]:
         """See ``FarmKeySource``: whoever tells the store of the revocation does so at the same time."""
         rules, now = self._table.rules, int(self._clock())
-        names = [self._keys.name(epoch, rules) for epoch in self._wanted(now)]
+        names = [self._keys.name(epoch, rules, self._mark.place) for epoch in self._wanted(now)]
         self._table = replace(self._table, keys=())
         return asyncio.ensure_future(self._revoked(names, "" if self._kept is None else self._kept.remove()))
 
@@ -157,7 +153,7 @@ class RedisKeySource:
         rules, keys = self._table.rules, self._table.keys
         return {
             "source": self.name,
-            "ready": {self.name: self._table.encryption_key(now) is not None},
+            "ready": {self.name: _is_shared(self._table.encryption_key(now))},
             "trouble": self._reason if self._has_tickets else "",
             "fingerprint": self._fingerprint,
             "epoch": min((each.epoch for each in keys), default=None),
@@ -170,25 +166,25 @@ class RedisKeySource:
         """Take over what other hosts did, and do what is due."""
         async with self._turn:
             reason = await self._mark.refresh()
-            self._heed_mark()
-            now = int(self._clock())
+            now, rules = int(self._clock()), self._table.rules
             self._table = self._table.pruned(now)
             for epoch in self._wanted(now):
                 reason = reason or await self._settle(epoch, now)
+                if rules != self._table.rules:
+                    break  # those epochs are others now, whose turn is soon
                 if reason:
                     self._make_do(epoch, now)
             self._reason = reason
             if self._kept is not None and self._has_tickets:
-                self._kept.save(self._generation or 0, self._table)
+                self._kept.save(self._generation, self._table)
         if not reason:
             self._asked_at = self._loop.time()
 
     def _heed_mark(self) -> None:
-        if not self._mark.is_known:
-            return
-        if self._generation not in {None, self._mark.generation}:
+        if self._generation != self._mark.generation:
+            self._generation = self._mark.generation
             self._table = replace(self._table, keys=())
-        self._generation = self._mark.generation
+            self._is_wanted.set()
 
     def _wanted(self, now: int) -> range:
         """Return the epochs whose keys are to be had now: the next one's ahead of its time."""
@@ -198,27 +194,30 @@ class RedisKeySource:
 
     async def _settle(self, epoch: int, now: int) -> str:
         """Agree with the other hosts on the key of an epoch; return why not, empty if it succeeded."""
-        rules, generation = self._table.rules, self._mark.generation
-        own = self._held(epoch)
+        rules, generation = self._table.rules, self._mark.place
         try:
-            found = await self._keys.fetch(epoch, rules)
+            found = await self._keys.fetch(epoch, rules, generation)
+            if rules != self._table.rules or generation != self._mark.place:
+                return ""  # all begins anew; what was held is not to be published any more
+            own = self._held(epoch)
             if found is None and (own is not None or epoch >= rules.epoch_at(now)):
                 own = own or self._made(epoch)
-                found = await self._keys.publish(own, rules, now)
+                found = await self._keys.publish(own, rules, generation, now)
         except SharedStoreError as error:
             self.counted.failures += 1
             return str(error)
         except TamperedError as error:
             return self._tampered_with(epoch, error)
-        if found is not None and rules == self._table.rules and generation == self._mark.generation:
+        if found is not None and rules == self._table.rules and generation == self._mark.place:
             self._take(found, own)
         return ""
 
     def _take(self, found: FarmKey, own: FarmKey | None) -> None:
         """Encrypt with this key in its epoch; one of our own that lost decrypts."""
+        if found == self._held(found.epoch):
+            return
         if found.key.name in {each.key.name for each in self._table.keys}:
-            if found.key.name == self._first_name(found.epoch):
-                return
+            pass  # it is known, and was not published so far, or another one encrypted
         elif own is not None and found.key.name == own.key.name:
             self.counted.made += 1
         else:
@@ -229,14 +228,10 @@ class RedisKeySource:
         """Have a key of our own for the present epoch, if there is none: it is published later."""
         if epoch == self._table.rules.epoch_at(now) and self._held(epoch) is None:
             self.counted.made += 1
-            self._table = self._table.with_key(self._made(epoch))
+            self._table = self._table.with_key(replace(self._made(epoch), source=LOCAL))
 
     def _held(self, epoch: int) -> FarmKey | None:
         return next((each for each in self._table.keys if each.epoch == epoch), None)
-
-    def _first_name(self, epoch: int) -> bytes | None:
-        held = self._held(epoch)
-        return None if held is None else held.key.name
 
     def _made(self, epoch: int) -> FarmKey:
         material = self._random_bytes(KEY_MATERIAL_SIZE)
@@ -260,13 +255,15 @@ class RedisKeySource:
         return FarmRevocation(advice=_ADVICE, failure=failure)
 
     async def _keep_up(self, first: "asyncio.Future[None]") -> None:
-        await first
+        with going_on(_log, "looking for the farm's ticket keys"):
+            await first
         while not self._is_closed:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._pause()):
                     await self._is_wanted.wait()
             self._is_wanted.clear()
-            await self.refresh()
+            with going_on(_log, "looking for the farm's ticket keys"):
+                await self.refresh()
             if not self._is_closed:
                 # Tickets of a key that nobody has do not make us ask more often.
                 await asyncio.sleep(_PAUSE_SECONDS)
@@ -280,3 +277,7 @@ class RedisKeySource:
         now, rules = self._clock(), self._table.rules
         turns = (rules.begins_at(rules.epoch_at(int(now + ahead)) + 1) - ahead for ahead in (0, rules.lead))
         return max(0.0, min(REFRESH_SECONDS, rules.lead / 4, *(turn - now for turn in turns)))
+
+
+def _is_shared(key: FarmKey | None) -> bool:
+    return key is not None and key.source != LOCAL

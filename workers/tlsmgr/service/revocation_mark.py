@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Final
 
+from tlsmgr.going_on import going_on
 from tlsmgr.sealing.sealer import TamperedError
 from tlsmgr.sealing.shared_sealer import SharedSealer
 from tlsmgr.service.shared_link import SharedLink
@@ -20,6 +21,7 @@ _RETRY_SECONDS: Final = 2.0
 #: Longer than any session lives.
 _LIFE_MILLISECONDS: Final = 101 * 86400 * 1000
 _MILLISECONDS: Final = 1000
+_DEFECT: Final = "a defect"
 _PLACE: Final = b"shared revocation"
 _GENERATION: Final = struct.Struct(">Q")
 
@@ -31,7 +33,8 @@ class RevocationMark:
     of. So what was revoked is not found any more, whoever puts it back under whichever name.
 
     Nothing of a store counts before its mark has been read once: this host may have slept through
-    a revocation. Afterwards the mark only moves forward, whatever the store says.
+    a revocation. Afterwards the mark only moves forward, whatever the store says; after a restart only
+    from where ``at_least`` says, so a store that is set back misleads a host that remembers nothing.
 
     Args:
         link: the store.
@@ -50,6 +53,7 @@ class RevocationMark:
         self._name = sealer.name(_PLACE)
         self._is_wanted = asyncio.Event()
         self._when_known: list[Callable[[], None]] = []
+        self._when_moved: list[Callable[[], None]] = []
         self._task: asyncio.Task[None] | None = None
         self._is_closed = False
         self.generation = 0
@@ -65,6 +69,19 @@ class RevocationMark:
     def when_known(self, callback: Callable[[], None]) -> None:
         """Call ``callback`` each time that the mark has been read."""
         self._when_known.append(callback)
+
+    def when_moved(self, callback: Callable[[], None]) -> None:
+        """Call ``callback`` at the moment that what was shared so far is revoked, here or elsewhere.
+
+        What is learnt when the mark is read for the first time happened before.
+        """
+        self._when_moved.append(callback)
+
+    def at_least(self, generation: int) -> None:
+        """Have no earlier generation than this, which this host saw before it was started anew."""
+        if generation > self.generation:
+            self._advance(generation)
+            self._is_wanted.set()
 
     def start(self) -> None:
         """Begin to read it, now and then."""
@@ -83,7 +100,7 @@ class RevocationMark:
             What has ended when the store has the mark, too, with an empty result, or with the reason
             why not; it is tried again then.
         """
-        self.generation = max(self.generation + 1, int(now * _MILLISECONDS))
+        self._advance(max(self.generation + 1, int(now * _MILLISECONDS)), is_new=True)
         return self._publish()
 
     async def refresh(self) -> str:
@@ -98,13 +115,19 @@ class RevocationMark:
             return str(error)
         theirs = 0 if sealed is None else self._opened(sealed)
         if theirs > self.generation:
-            self.generation = theirs
             if self.is_known:
                 _log.warning("another host revoked all that is in the shared store")
+            self._advance(theirs)
         self.is_known = True
         for callback in self._when_known:
             callback()
         return await self._publish() if theirs < self.generation else ""
+
+    def _advance(self, generation: int, *, is_new: bool = False) -> None:
+        self.generation = generation
+        if is_new or self.is_known:
+            for callback in self._when_moved:
+                callback()
 
     async def _publish(self) -> str:
         sealed = self._sealer.seal(self.place, _PLACE)
@@ -118,7 +141,9 @@ class RevocationMark:
 
     async def _keep_up(self) -> None:
         while not self._is_closed:
-            reason = await self.refresh() if self._link.lets_pass else ""
+            reason = _DEFECT
+            with going_on(_log, "reading the mark of revocation"):
+                reason = await self.refresh() if self._link.lets_pass else ""
             self._is_wanted.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(_RETRY_SECONDS if reason else REFRESH_SECONDS):

@@ -6,7 +6,6 @@ from typing import Final
 from tlsmgr.farm.epochs import EpochRules
 from tlsmgr.farm.key_table import FarmKey
 from tlsmgr.sealing.shared_sealer import SharedSealer
-from tlsmgr.service.revocation_mark import RevocationMark
 from tlsmgr.service.shared_link import SharedLink
 from tlsmgr.shared_store.store import SharedRemove
 
@@ -23,44 +22,44 @@ class SharedKeys:
     A key is bound to the epoch's length and number, and to the generation of what is shared: moved to
     another epoch, or brought back after a revocation, it does not open.
 
+    Which generation it is, each method is told: it may change while one of them waits for the store.
+
     Args:
         link: the store.
         sealer: seals for all hosts of the farm.
-        mark: has the generation.
     """
 
-    def __init__(self, link: SharedLink, sealer: SharedSealer, mark: RevocationMark) -> None:
+    def __init__(self, link: SharedLink, sealer: SharedSealer) -> None:
         self._link = link
         self._sealer = sealer
-        self._mark = mark
 
-    def name(self, epoch: int, rules: EpochRules) -> bytes:
-        """Return the key in the store of an epoch's ticket key, in the present generation."""
-        return self._sealer.name(*self._place(epoch, rules))
+    def name(self, epoch: int, rules: EpochRules, generation: bytes) -> bytes:
+        """Return the key in the store of an epoch's ticket key."""
+        return self._sealer.name(*_place(epoch, rules, generation))
 
-    async def fetch(self, epoch: int, rules: EpochRules) -> FarmKey | None:
+    async def fetch(self, epoch: int, rules: EpochRules, generation: bytes) -> FarmKey | None:
         """Return the key of an epoch, or None.
 
         Raises:
             SharedStoreError: the store cannot be asked.
             TamperedError: what is there was put there by no host of this farm.
         """
-        name = self.name(epoch, rules)
+        name = self.name(epoch, rules, generation)
         sealed = await self._link.ask(lambda store: store.get(name), is_quick=False)
-        return None if sealed is None else self._opened(sealed, epoch, rules)
+        return None if sealed is None else self._opened(sealed, epoch, rules, generation)
 
-    async def publish(self, own: FarmKey, rules: EpochRules, now: int) -> FarmKey:
+    async def publish(self, own: FarmKey, rules: EpochRules, generation: bytes, now: int) -> FarmKey:
         """Have all hosts use a key, unless there is one; return the key that they use.
 
         Raises:
             SharedStoreError: it is not known whether it was published.
             TamperedError: what is there was put there by no host of this farm.
         """
-        place = self._place(own.epoch, rules)
+        place = _place(own.epoch, rules, generation)
         sealed = self._sealer.seal(own.key.name + own.key.cipher_key + own.key.mac_key, *place)
         name, left = self._sealer.name(*place), (rules.decrypts_until(own.epoch) - now) * _MILLISECONDS
         there = await self._link.ask(lambda store: store.put_if_absent(name, sealed, left), is_quick=False)
-        return self._opened(there, own.epoch, rules)
+        return self._opened(there, own.epoch, rules, generation)
 
     async def remove(self, names: list[bytes]) -> None:
         """Remove keys by their names in the store.
@@ -73,9 +72,10 @@ class SharedKeys:
             if error is not None:
                 raise error
 
-    def _place(self, epoch: int, rules: EpochRules) -> tuple[bytes, ...]:
-        return _PLACE, self._mark.place, _EPOCH.pack(rules.epoch_seconds, epoch)
-
-    def _opened(self, sealed: bytes, epoch: int, rules: EpochRules) -> FarmKey:
-        material = self._sealer.open(sealed, *self._place(epoch, rules))
+    def _opened(self, sealed: bytes, epoch: int, rules: EpochRules, generation: bytes) -> FarmKey:
+        material = self._sealer.open(sealed, *_place(epoch, rules, generation))
         return FarmKey.from_material(material, epoch=epoch, rules=rules, source=SOURCE)
+
+
+def _place(epoch: int, rules: EpochRules, generation: bytes) -> tuple[bytes, ...]:
+    return _PLACE, generation, _EPOCH.pack(rules.epoch_seconds, epoch)

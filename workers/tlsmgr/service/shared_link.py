@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeVar
 
+from tlsmgr.going_on import going_on
 from tlsmgr.occasional_log import OccasionalLog
 from tlsmgr.shared_store.breaker import BreakerState, CircuitBreaker
 from tlsmgr.shared_store.failures import Cause, SharedStoreError
@@ -101,8 +102,10 @@ class SharedLink:
             is_quick: whether a late answer is a failure of the store.
 
         Raises:
-            SharedStoreError: it failed; that has been counted and logged.
+            SharedStoreError: it failed; that has been counted and logged. Or the link is closed.
         """
+        if self._is_closed:
+            raise SharedStoreError(Cause.UNREACHABLE, f"shared store {self._where} is not used any more")
         self.round_trips += 1
         late = self._loop.call_later(self.deadline, self._was_late, is_quick)
         ends_in_time = self._loop.time() + self.deadline
@@ -149,7 +152,10 @@ class SharedLink:
             await asyncio.sleep(max(0.0, self._breaker.probe_at - self._loop.time()))
             self._breaker = self._breaker.probing(self._loop.time())
             if self._breaker.state is BreakerState.HALF_OPEN:
-                await self._probe()
+                with going_on(_log, f"looking whether the shared store {self._where} answers"):
+                    await self._probe()
+                # Nobody else would ever close it.
+                self._breaker = self._breaker.probe_failed(self._loop.time(), self._luck())
 
     async def _probe(self) -> None:
         try:

@@ -63,8 +63,10 @@ class SharedWrites:
         self._trouble = OccasionalLog(_log, self._loop.time)
         self._task: asyncio.Task[None] | None = None
         self._is_closed = False
+        self._generation = self._generation_under_way = 0
         self.sent = self.refused = self.dropped = 0
         mark.when_known(self._work_on)
+        mark.when_moved(self.forget)
         link.when_it_works(self._work_on)
 
     def __contains__(self, place: bytes) -> bool:
@@ -88,9 +90,10 @@ class SharedWrites:
         self._work_on()
 
     def forget(self) -> None:
-        """Drop all that waits."""
+        """Drop all that waits: it was revoked. What is under way is not tried again."""
         self._waiting.clear()
         self._bytes = 0
+        self._generation += 1
 
     async def drain(self, seconds: float) -> None:
         """Wait until nothing waits any more, or for so long; then send no more."""
@@ -133,6 +136,7 @@ class SharedWrites:
 
     def _choose(self) -> None:
         size = 0
+        self._generation_under_way = self._generation
         while self._waiting and len(self._under_way) < _CHANGES_A_TRIP and size < _BYTES_A_TRIP:
             place, change = next(iter(self._waiting.items()))
             self._take_out(place)
@@ -141,9 +145,10 @@ class SharedWrites:
 
     async def _send(self) -> bool:
         """Send what is under way; return whether the store did what could be done."""
-        made = {place: made for place, change in self._under_way.items() if (made := change.make())}
-        again = list(made)
+        again = list[bytes]()
         try:
+            made = {place: made for place, change in self._under_way.items() if (made := change.make())}
+            again = list(made)
             if made:
                 outcomes = await self._link.ask(
                     lambda store: store.apply(list(made.values())), is_quick=False
@@ -165,6 +170,8 @@ class SharedWrites:
         return error.cause.is_of_whole_store
 
     def _put_back(self, places: list[bytes]) -> None:
+        if self._generation != self._generation_under_way:
+            places = []  # sealed anew they would be of the present generation
         for place in reversed(places):
             if place not in self._waiting:  # or there is a later change
                 self._put(place, self._under_way[place])

@@ -64,6 +64,7 @@ class Sharing:
         self._stores: dict[StoreAddress, SharedStore] = {}
         self._shared: dict[StoreAddress, _Shared] = {}
         self._sessions: dict[tuple[StoreAddress, CacheType], SharedSessions] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
 
     def open_privileged(self, settings: Settings, owners: Collection[int]) -> None:
         """Read the farm's secret, user and password, and the files of TLS; nothing is connected yet.
@@ -136,11 +137,24 @@ class Sharing:
         if shared is None or self._sealer is None:
             _log.warning("ticket keys will come from %s when this process is restarted", address)
             return None
-        keys = SharedKeys(shared.link, self._sealer, shared.mark)
+        keys = SharedKeys(shared.link, self._sealer)
         kept = KeptFarmKeys(settings.data_directory / _KEPT_KEYS, sealer)
         return RedisKeySource(
             keys, shared.mark, settings, self._clock, random_bytes, fingerprint=self._fingerprint, kept=kept
         )
+
+    def leave_unnamed(self, settings: Settings) -> None:
+        """Leave the stores that the configuration names no more; what waits for them is sent, for a second.
+
+        Call it when nobody looks up or saves there any more. A key source that still ends is refused.
+        """
+        for address in self._shared.keys() - set(_addresses(settings)):
+            _log.info("leaving the shared store %s", address)
+            for place in [place for place in self._sessions if place[0] == address]:
+                self._sessions.pop(place).close()
+            task = asyncio.ensure_future(_close(self._shared.pop(address)))
+            self._leaving.add(task)
+            task.add_done_callback(self._leaving.discard)
 
     def revoke(self) -> Awaitable[Mapping[str, str]]:
         """Have no session found any more that is in a store: here at once.
@@ -152,15 +166,18 @@ class Sharing:
         now = self._clock()
         moves = {}
         for address, shared in self._shared.items():
-            shared.writes.forget()
-            # A task: whoever does not wait for the outcome must not end it.
+            # What waits is dropped by it. A task: whoever does not wait for the outcome must not end it.
             moves[f"shared store {address}"] = asyncio.ensure_future(shared.mark.move(now))
         return _reasons(moves)
 
     def stats(self) -> Mapping[str, object]:
         """Return the figures of each store, by its address."""
         return {
-            str(address): {**shared.link.as_map(), "queue": shared.writes.as_map()}
+            str(address): {
+                **shared.link.as_map(),
+                "forged_marks": shared.mark.forged,
+                "queue": shared.writes.as_map(),
+            }
             for address, shared in self._shared.items()
         }
 
@@ -168,7 +185,7 @@ class Sharing:
         """Send what still waits, for a second at most, and close all."""
         for sessions in self._sessions.values():
             sessions.close()
-        await asyncio.gather(*(_close(shared) for shared in self._shared.values()))
+        await asyncio.gather(*(_close(shared) for shared in self._shared.values()), *self._leaving)
 
 
 async def _close(shared: _Shared) -> None:

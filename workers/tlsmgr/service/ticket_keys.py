@@ -6,12 +6,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tlsmgr.errors import Status
-from tlsmgr.farm.key_table import FarmKeyState
+from tlsmgr.farm.key_table import FarmKey, FarmKeyState
 from tlsmgr.messages import TicketKeyReply, TicketKeyRequest
 from tlsmgr.sealing.sealer import Sealer, TamperedError
 from tlsmgr.sealing.ticket_key_file import TicketKeyFile, TicketKeyFileError
 from tlsmgr.service.farm_keys import (
     FALLBACK_LEASE,
+    LOCAL,
     FarmKeySource,
     describe_farm_keys,
     explain_farm_key,
@@ -272,8 +273,8 @@ def _of_farm(farm: FarmKeySource, name: bytes, now: int, figures: TicketFigures)
     if not name:
         current = table.encryption_key(now)
         figures.issued += current is not None
-        figures.farm += current is not None
-        return None if current is None else current.key
+        figures.farm += current is not None and current.source != LOCAL
+        return None if current is None else _leased(current, current.key, now)
     found = table.find(name, now)
     if found is None:
         return None
@@ -284,4 +285,9 @@ def _of_farm(farm: FarmKeySource, name: bytes, now: int, figures: TicketFigures)
             figures.next += 1
         case _:
             figures.previous += 1
-    return table.given_out(found, now)
+    return _leased(found, table.given_out(found, now), now)
+
+
+def _leased(found: FarmKey, key: TicketKey, now: int) -> TicketKey:
+    """Return a key that no other host has as one of ours is given out: for a short time."""
+    return key.leased(now, FALLBACK_LEASE) if found.source == LOCAL else key

@@ -3,6 +3,7 @@
 Whoever asks has a deadline; what failed is asked again by whoever wants it next.
 """
 
+import encodings.idna  # noqa: F401  # a name's encoding for TLS, which could not be loaded in a jail
 import ssl
 from typing import Any, Final, TypeAlias
 

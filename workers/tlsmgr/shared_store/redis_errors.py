@@ -32,6 +32,19 @@ _BY_TEXT = (
     ("No master found", Cause.FAILING_OVER),
     ("previous master is now", Cause.FAILING_OVER),
 )
+#: What a server may say of a command that it refuses. Whatever else is in its answer stays out of logs:
+#: of a command that it does not know a server quotes what came with it, and AUTH comes with a password.
+_KNOWN_TEXTS = (
+    *("WRONGTYPE", "WRONGPASS", "NOAUTH", "NOPERM", "NOPROTO", "OOM", "READONLY", "LOADING", "MISCONF"),
+    *("NOREPLICAS", "CLUSTERDOWN", "MASTERDOWN", "MOVED", "TRYAGAIN", "CROSSSLOT", "EXECABORT"),
+    *("DB index is out of range", "invalid DB index", "unknown command", "syntax error"),
+    *("wrong number of arguments", "value is not an integer", "invalid expire time"),
+    *("cluster support disabled", "No master found", "invalid username-password pair"),
+    "Client sent AUTH, but no password is set",
+    "AUTH <password> called without any password configured",
+)
+#: Classes whose text redis-py wrote itself, out of addresses and what the system says.
+_OWN_TEXTS = (raised.ConnectionError, raised.TimeoutError)
 _SAID = {
     Cause.UNREACHABLE: "cannot be reached",
     Cause.SLOW: "does not answer in time",
@@ -54,12 +67,19 @@ def as_shared_store_error(error: Exception, where: object) -> SharedStoreError:
         error: what redis-py raised, or the operating system.
         where: the store's address, as it may be shown.
     """
-    if isinstance(error.__cause__, raised.RedisError):
+    while isinstance(error.__cause__, raised.RedisError):
         # What a server says to a login over a UNIX socket comes wrapped as a failure to connect.
         error = error.__cause__
-    text = "".join(each if each.isprintable() else "?" for each in str(error))[:_TEXT_MAX].strip()
-    cause = _cause(error, text)
-    return SharedStoreError(cause, f"shared store {where} {_SAID[cause]}: {text or type(error).__name__}")
+    cause = _cause(error, str(error))
+    shown = _shown(error) or type(error).__name__
+    return SharedStoreError(cause, f"shared store {where} {_SAID[cause]}: {shown}")
+
+
+def _shown(error: Exception) -> str:
+    """Return what may be shown of an error's text: none of what a server wrote, but known words."""
+    if type(error) not in _OWN_TEXTS and not isinstance(error, OSError):
+        return next((text for text in _KNOWN_TEXTS if text in str(error)), "")
+    return "".join(each if each.isprintable() else "?" for each in str(error))[:_TEXT_MAX].strip()
 
 
 def _cause(error: Exception, text: str) -> Cause:

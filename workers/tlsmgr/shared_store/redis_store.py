@@ -3,23 +3,22 @@
 from collections.abc import Sequence
 from typing import Any
 
-from redis.exceptions import RedisClusterException, RedisError
-
 from tlsmgr.shared_store.address import Credentials, StoreAddress
 from tlsmgr.shared_store.failures import SharedStoreError
 from tlsmgr.shared_store.redis_clients import close_client, make_client
 from tlsmgr.shared_store.redis_errors import as_shared_store_error
 from tlsmgr.shared_store.store import VALUE_MAX, SharedChange, SharedPut
 
-#: What a command may raise. The cluster's are no RedisError, some of the system's pass through, and
-#: a cluster whose servers have no slots makes redis-py look for the first of none.
-_FAILURES = (RedisError, RedisClusterException, OSError, IndexError)
 # Only a key that expires between two commands takes more than one.
 _ATTEMPTS = 3
 
 
 class RedisStore:
     """A ``SharedStore``; see there for the methods.
+
+    Whatever redis-py raises is a failure of the store: besides its own errors and the system's, what
+    comes of an answer that is none (ValueError), or of a cluster without slots (IndexError). The
+    original is not chained: its text may quote a password.
 
     Args:
         address: where the servers are.
@@ -46,14 +45,17 @@ class RedisStore:
         await self._ask("SET", key, value, "PX", milliseconds)
 
     async def put_if_absent(self, key: bytes, value: bytes, milliseconds: int) -> bytes:
-        """Have ``value`` under ``key`` if nothing is there; return what is there afterwards."""
+        """Have ``value`` under ``key`` if nothing is there; return what is there afterwards.
+
+        An empty value that somebody else put there is something.
+        """
         for _ in range(_ATTEMPTS):
             if await self._ask("SET", key, value, "PX", milliseconds, "NX"):
                 return value
             found = await self.get(key)
             if found is not None:
                 return found
-        return value
+        return b""  # there is something, since nothing comes in; and nothing is in it
 
     async def delete(self, key: bytes) -> None:
         """Have nothing under ``key``."""
@@ -69,8 +71,8 @@ class RedisStore:
                 pipeline.execute_command("DEL", change.key)
         try:
             outcomes = await pipeline.execute(raise_on_error=False)
-        except _FAILURES as error:
-            raise self._failure(error) from error
+        except Exception as error:  # noqa: BLE001 - see above
+            raise self._failure(error) from None
         return [self._failure(each) if isinstance(each, Exception) else None for each in outcomes]
 
     async def ping(self) -> None:
@@ -81,14 +83,14 @@ class RedisStore:
         """Close all connections; what is under way fails."""
         try:
             await close_client(self._client)
-        except _FAILURES as error:
-            raise self._failure(error) from error
+        except Exception as error:  # noqa: BLE001 - see above
+            raise self._failure(error) from None
 
     async def _ask(self, *command: Any) -> object:  # noqa: ANN401  # as redis-py takes them
         try:
             answer: object = await self._client.execute_command(*command)
-        except _FAILURES as error:
-            raise self._failure(error) from error
+        except Exception as error:  # noqa: BLE001 - see above
+            raise self._failure(error) from None
         return answer
 
     def _failure(self, error: Exception) -> SharedStoreError:

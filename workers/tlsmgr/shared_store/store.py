@@ -47,7 +47,8 @@ class SharedStore(Protocol):
     async def put_if_absent(self, key: bytes, value: bytes, milliseconds: int) -> bytes:
         """Have ``value`` under ``key`` if nothing is there; return what is there afterwards.
 
-        Of several that ask at once, all get the same value back.
+        Of several that ask at once, all get the same value back. It may be an empty one, which no
+        ``get`` tells from nothing.
         """
 
     async def delete(self, key: bytes) -> None:
