@@ -11,12 +11,12 @@ from tests.test_ticket_leases import Smtpd
 from tlsmgr.config.settings import Settings
 from tlsmgr.errors import Status
 from tlsmgr.farm.epochs import EpochRules
-from tlsmgr.farm.key_table import KeyTable
+from tlsmgr.farm.key_table import FarmKey, KeyTable
 from tlsmgr.messages import TicketKeyRequest
 from tlsmgr.sealing.ticket_key_file import TicketKeyFile
-from tlsmgr.service.farm_keys import FALLBACK_LEASE, FarmRevocation
+from tlsmgr.service.farm_keys import FALLBACK_LEASE, LOCAL, FarmRevocation
 from tlsmgr.service.ticket_keys import TicketKeys, rotation_mark
-from tlsmgr.tickets import TicketKey
+from tlsmgr.tickets import KEY_MATERIAL_SIZE, TicketKey
 
 _TIMEOUT = 120
 _NOW = 60 * 1000 + 30
@@ -124,6 +124,20 @@ def test_without_a_farm_key_this_hosts_own_is_lent_for_a_minute(farm: Farm) -> N
     asked = farm.answer(own.name, _NOW + 1)
     assert asked is not None
     assert asked.encrypts_until == _NOW + 1
+
+
+def test_a_key_in_the_table_that_no_other_host_has_is_lent_for_a_minute_too(farm: Farm) -> None:
+    """By its name as well, and it counts as this host's own."""
+    rules = EpochRules(epoch_seconds=3600, skew=10)
+    material = bytes(range(KEY_MATERIAL_SIZE))
+    own = FarmKey.from_material(material, epoch=rules.epoch_at(_NOW), rules=rules, source=LOCAL)
+    farm.source.table = KeyTable(rules=rules).with_key(own)
+    for name in (b"", own.key.name):
+        given = farm.answer(name, _NOW)
+        assert given is not None
+        assert given.name == own.key.name
+        assert given.encrypts_until == _NOW + FALLBACK_LEASE
+    assert farm.keys.figures.as_map()["issued_by_source"] == {"local": 1, "farm": 0}
 
 
 @pytest.mark.parametrize("first", [True, False])
