@@ -49,3 +49,19 @@ class Parameter:
     unit: str | None = None
     choices: tuple[str, ...] = ()
     read_only: bool = False
+
+
+def time_parameter(
+    name: str, default: str, text: str, section: Section, limits: tuple[int, int]
+) -> Parameter:
+    """Return a row for a time of a length within ``limits``, in seconds, as is a value without a unit."""
+    return Parameter(
+        name=name,
+        default=default,
+        kind=Kind.TIME,
+        help=text,
+        section=section,
+        minimum=limits[0],
+        maximum=limits[1],
+        unit="s",
+    )
