@@ -75,7 +75,8 @@ class Workers:
         self._checkout = checkout
         self._prefix = tuple(prefix)
         self._environment = {**os.environ, **(environment or {}), "MAIL_CONFIG": str(config_directory)}
-        self._configuration = directory / "supervisord.conf"
+        #: supervisord's own.
+        self.configuration = directory / "supervisord.conf"
         self._supervisord: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -98,10 +99,10 @@ class Workers:
         text = _SUPERVISOR.format(
             directory=self.directory, checkout=self._checkout, log_level=self._log_level
         )
-        self._configuration.write_text(text + "".join(programs))
+        self.configuration.write_text(text + "".join(programs))
         with (self.directory / "output").open("ab") as output:
             self._supervisord = subprocess.Popen(  # noqa: S603 - the command is this module's own
-                [*self._prefix, str(COMMANDS / "supervisord"), "-n", "-c", str(self._configuration)],
+                [*self._prefix, str(COMMANDS / "supervisord"), "-n", "-c", str(self.configuration)],
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -177,7 +178,7 @@ class Workers:
 
     def status(self, name: str) -> str:
         """Return what supervisorctl says of a program's state, whatever that is."""
-        return self._run("supervisorctl", "-c", str(self._configuration), "status", name).stdout
+        return self._run("supervisorctl", "-c", str(self.configuration), "status", name).stdout
 
     def log(self, name: str) -> str:
         """Return what a worker wrote so far."""
@@ -202,7 +203,7 @@ class Workers:
         Raises:
             AssertionError: it fails; the message has its output and the logs.
         """
-        done = self._run("supervisorctl", "-c", str(self._configuration), *arguments)
+        done = self._run("supervisorctl", "-c", str(self.configuration), *arguments)
         if done.returncode != 0:
             raise AssertionError(f"{arguments}: {done.stdout}{done.stderr}\n{self.logs()}")
         return done.stdout

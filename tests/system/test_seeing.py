@@ -89,7 +89,7 @@ def _run_openssl(*arguments: str) -> str:
 
 def test_the_doctor_finds_no_fault(mail: _Mail) -> None:
     """With Postfix in its jails, hooked up, and everything as the documents have it."""
-    text = mail.command("doctor")
+    text = mail.command("doctor", "-s", str(mail.workers.configuration))
 
     assert "our socket" in text
     assert "skipped" not in text

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tlsmgr.doctor.findings import Finding, failed, ok, skipped, warning
+from tlsmgr.doctor.findings import Finding, failed, ok, warning
 from tlsmgr.doctor.surroundings import Surroundings
 from tlsmgr.errors import ConfigurationError
 from tlsmgr.farm.epochs import EpochRules
@@ -21,7 +21,6 @@ def secret(host: Surroundings) -> Iterator[Finding]:
     settings = host.settings
     path, timeout = settings.tlsmgr_ticket_key_source.file, settings.caches[CacheType.SMTPD].timeout
     if path is None or timeout == 0:
-        yield skipped(_SECRET, "ticket keys do not come from a ratchet")
         return
     owner = user_id(settings.mail_owner)
     try:
@@ -53,10 +52,10 @@ def _place(found: FarmSecret, rules: EpochRules, now: int) -> Finding:
 
 def keys(host: Surroundings) -> Iterator[Finding]:
     """The ticket keys that the cache server gives out are those of the farm."""
-    figures = host.stats.get("cache-server", {}).get("farm")
     if not host.settings.tlsmgr_ticket_key_source.is_shared:
-        yield skipped(_KEYS, "this host makes its own")
-    elif not isinstance(figures, dict) or not figures:
+        return
+    figures = host.stats.get("cache-server", {}).get("farm")
+    if not isinstance(figures, dict) or not figures:
         advice = "see that cache-server runs; kill -HUP makes it read the configuration again"
         yield failed(_KEYS, "the cache server does not say that it has any", advice)
     elif trouble := figures.get("trouble"):
