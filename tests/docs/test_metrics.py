@@ -3,7 +3,8 @@
 import re
 
 from rehearsal.checkout import CHECKOUT
-from tlsmgr.figures.catalog import ANY_WORKER, METRICS, Kind, Metric
+from tlsmgr.figures.catalog import METRICS
+from tlsmgr.figures.metric import ANY_WORKER, Kind, Metric
 
 TEXT = (CHECKOUT / "docs" / "metrics.md").read_text()
 

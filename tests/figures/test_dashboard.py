@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from rehearsal.checkout import CHECKOUT
-from tlsmgr.figures.catalog import ANY_WORKER, METRICS, Kind
+from tlsmgr.figures.catalog import METRICS
+from tlsmgr.figures.metric import ANY_WORKER, Kind
 
 DASHBOARD = json.loads(Path(CHECKOUT, "docs", "grafana-dashboard.json").read_text())
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]

@@ -4,9 +4,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.figures.stats import some_stats
-from tlsmgr.figures.catalog import METRICS, Kind, Metric
+from tlsmgr.figures.catalog import METRICS
 from tlsmgr.figures.exposition import exposition
 from tlsmgr.figures.families import families
+from tlsmgr.figures.metric import Kind, Metric
 
 
 def test_the_official_parser_reads_what_was_meant() -> None:

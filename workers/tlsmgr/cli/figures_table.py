@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from tlsmgr.cli.terminal import aligned, clock_time, short_time
-from tlsmgr.figures.catalog import CACHE_SERVER, EXPIRY_SWEEPER, PRNG_SERVER
 from tlsmgr.figures.families import AllStats, number
 from tlsmgr.figures.histogram import quantile
+from tlsmgr.figures.metric import CACHE_SERVER, EXPIRY_SWEEPER, PRNG_SERVER
 
 _Row: TypeAlias = Sequence[str]
 _NOTHING = "-"

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import TypeAlias
 
-from tlsmgr.figures.catalog import ANY_WORKER, METRICS, SOURCE_STATES, Kind, Metric
+from tlsmgr.figures.catalog import METRICS, SOURCE_STATES
+from tlsmgr.figures.metric import ANY_WORKER, Kind, Metric
 
 Labels: TypeAlias = Mapping[str, str]
 #: The answers to ``stats`` by worker; None for one that did not answer.

@@ -10,8 +10,8 @@ from typing import TypeAlias
 from tlsmgr.client import Client
 from tlsmgr.config.values import NetworkAddress
 from tlsmgr.errors import ProtocolError, ServerUnavailableError
-from tlsmgr.figures.catalog import CACHE_SERVER, EXPIRY_SWEEPER, PRNG_SERVER
 from tlsmgr.figures.families import AllStats
+from tlsmgr.figures.metric import CACHE_SERVER, EXPIRY_SWEEPER, PRNG_SERVER
 
 _log = logging.getLogger(__name__)
 
