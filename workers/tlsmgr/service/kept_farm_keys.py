@@ -15,10 +15,11 @@ from tlsmgr.tickets import KEY_MATERIAL_SIZE
 
 _log = logging.getLogger(__name__)
 
-_PLACE: Final = bound(b"farm's ticket keys")
 _SIZE_MAX: Final = 4096
 _GENERATION: Final = struct.Struct(">Q")
 _KEY: Final = struct.Struct(f">IQ?{KEY_MATERIAL_SIZE}s")
+# With the layout, so that rows of another one, of another version, do not open.
+_PLACE: Final = bound(b"farm's ticket keys", _KEY.format.encode())
 
 
 class KeptFarmKeys:
