@@ -49,6 +49,8 @@ def test_supervisorctl_controls_the_group(run: Run) -> None:
     assert started.control("restart", "tlsmgr:*").returncode == 0
     assert started.states() == _RUNNING
 
+    # supervisord takes for running what has lived for a second; on a busy machine it does not answer yet.
+    wait_for("answer", lambda: sandbox.answers("cache-server"))
     with sandbox.client() as client:
         # Both workers that know the sealing key were gone at the same time.
         assert client.lookup(CacheType.SMTPD, b"id") is None

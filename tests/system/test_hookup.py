@@ -1,5 +1,7 @@
 """``tlsmgr postfix``: a running Postfix is hooked up to our workers, and goes back, by one parameter."""
 
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from tlsmgr.errors import ExitCode
 pytestmark = pytest.mark.system
 
 _OWN = {"tlsmgr_service_name": SERVICE_NAME}
+_READ_AGAIN = "configuration read again"
 _LOOKUP = "lookup smtpd session id="
 _RELOAD_SECONDS = 15.0
 # What postconf has to leave as it is: comments, blank lines, a value over two lines.
@@ -143,9 +146,14 @@ def _reload(postfix: PostfixInstance) -> None:
 
 def _lookups_of_ours(running: ServedPostfix, session: Path) -> int:
     """Resume a session twice; return how often our cache server was asked for it."""
-    before = running.workers.log("cache-server").count(_LOOKUP)
+    log = running.workers.log
+    before = log("cache-server").count(_LOOKUP)
     resumes_twice(running.postfix.port, Mode.SESSION_ID_1_2, session)
-    return running.workers.log("cache-server").count(_LOOKUP) - before
+    # What it wrote comes to the file by way of supervisord: this line behind it, too.
+    read_again = log("cache-server").count(_READ_AGAIN)
+    os.kill(running.workers.pid("cache-server"), signal.SIGHUP)
+    wait_for("log", lambda: log("cache-server").count(_READ_AGAIN) > read_again, evidence=running.evidence)
+    return log("cache-server").count(_LOOKUP) - before
 
 
 def _files(postfix: PostfixInstance) -> dict[str, bytes]:

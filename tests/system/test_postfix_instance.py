@@ -50,11 +50,10 @@ def test_a_bad_configuration_is_told_in_postfix_own_words(directory: Path) -> No
 
 def test_a_line_that_does_not_come_is_told_with_the_log(directory: Path) -> None:
     """A failed wait shows the end of the log."""
-    with (
-        PrivatePostfix(directory, parameters={}, services=[]) as postfix,
-        pytest.raises(AssertionError, match="daemon started"),
-    ):
-        postfix.await_maillog("this is never logged", seconds=0)
+    with PrivatePostfix(directory, parameters={}, services=[]) as postfix:
+        postfix.await_maillog("daemon started")
+        with pytest.raises(AssertionError, match="daemon started"):
+            postfix.await_maillog("this is never logged", seconds=0)
 
 
 def test_too_long_a_socket_path_is_told(tmp_path: Path) -> None:

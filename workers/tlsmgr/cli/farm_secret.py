@@ -39,7 +39,9 @@ class _Place:
 def new_secret(options: argparse.Namespace) -> ExitCode:
     """Make a secret for a new farm, or another one for a farm that has one."""
     rules = _rules(settings_of(options))
-    epoch = rules.epoch_at(int(time.time())) + (1 if options.next_epoch else 0)
+    now = int(time.time())
+    # Where a clock is behind, the epoch before the present one may not be over yet.
+    epoch = rules.epoch_at(now) + 1 if options.next_epoch else rules.oldest_accepted(now)
     secret = FarmSecret.make(os.urandom, epoch_seconds=rules.epoch_seconds, epoch=epoch)
     _put_out(secret, options.words)
     return ExitCode.OK
