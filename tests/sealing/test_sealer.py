@@ -149,6 +149,18 @@ def test_copies_of_one_machine_do_not_repeat_each_others_nonces() -> None:
     assert first[29:37] != second[29:37]
 
 
+@given(st.lists(st.tuples(st.binary(max_size=50), st.binary(max_size=50)), max_size=20), st.integers(1, 5))
+def test_values_sealed_together_are_sealed_as_each_alone(
+    values: list[tuple[bytes, bytes]], messages_max: int
+) -> None:
+    """Each opens where it belongs, with a nonce and random bytes of its own, over a writer's limit too."""
+    sealer = Sealer(KEYS, os.urandom, messages_max=messages_max)
+    sealed = sealer.seal_all(values)
+    assert len({each[9:37] for each in sealed}) == len({each[29:37] for each in sealed}) == len(values)
+    opened = [sealer.open(each, bound_to=place) for each, (_, place) in zip(sealed, values, strict=True)]
+    assert opened == [plaintext for plaintext, _ in values]
+
+
 def test_a_generator_that_fails_lets_nothing_be_sealed_with_a_nonce_that_comes_again() -> None:
     """The error goes through, and the next value is sealed as any other."""
     failing = iter([b"s" * 16, None, b"r" * 8, b"r" * 8])

@@ -1,6 +1,6 @@
 """One cache's sessions, sealed on their way to its store and opened on their way back."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 from tlsmgr.messages import CacheType
 from tlsmgr.sealing.sealer import OtherKeyError, Sealer, TamperedError, session_places
@@ -25,9 +25,15 @@ class SessionSealer:
         self._on_tampering = on_tampering
         self.of_other_keys = 0
 
-    def sealed(self, changes: Iterable[Change]) -> list[Change]:
+    def sealed(self, changes: Sequence[Change]) -> list[Change]:
         """Return the changes for the store to make: with every session sealed."""
-        return [self._sealed(change) if isinstance(change, Put) else change for change in changes]
+        place = self._place
+        puts = [change for change in changes if isinstance(change, Put)]
+        values = [(put.session, place(put.cache_id, put.stored_at, put.expires_at)) for put in puts]
+        sealed = iter(self._sealer.seal_all(values))
+        return [
+            _with_session(change, next(sealed)) if isinstance(change, Put) else change for change in changes
+        ]
 
     def opened(self, cache_id: bytes, found: StoredSession | None) -> StoredSession | None:
         """Return what the store has under ``cache_id``, with the session that was saved.
@@ -51,8 +57,7 @@ class SessionSealer:
         """Tell whether a session was there before ``Sealer.begin_anew``, by its first ``HEAD_SIZE`` bytes."""
         return not self._sealer.wrote(head)
 
-    def _sealed(self, put: Put) -> Put:
-        # No dataclasses.replace, which takes longer than the sealing.
-        cache_id, stored_at, expires_at = put.cache_id, put.stored_at, put.expires_at
-        session = self._sealer.seal(put.session, bound_to=self._place(cache_id, stored_at, expires_at))
-        return Put(cache_id=cache_id, session=session, stored_at=stored_at, expires_at=expires_at)
+
+def _with_session(put: Put, session: bytes) -> Put:
+    # No dataclasses.replace, which takes longer than the sealing.
+    return Put(cache_id=put.cache_id, session=session, stored_at=put.stored_at, expires_at=put.expires_at)

@@ -10,16 +10,11 @@ from typing import NamedTuple
 from tlsmgr.errors import Status, StoreBusyError, StoreError
 from tlsmgr.messages import StatusReply
 from tlsmgr.occasional_log import OccasionalLog
+from tlsmgr.service.commit_budget import CommitBudget, weight_of
 from tlsmgr.storage.sessions import Change, Put
 
 _log = logging.getLogger(__name__)
 
-# A row with a random id costs some 30 us inside a transaction, and twice as much in a large store
-# that is full. As many share one as take less than 2 ms, by how long the last ones took.
-_CHANGES_PER_TRANSACTION, _FEWEST_CHANGES = 32, 4
-_LONG_SECONDS, _SHORT_SECONDS = 0.002, 0.001
-# Large sessions cost by the byte: 32 of 16 KB would hold it for 5 ms. A larger one has its own.
-_BYTES_PER_TRANSACTION = 32768
 # What waits together for a store that another process has locked. Handshakes do not come near it.
 _BYTES_WAITING = 8 << 20
 _BUSY_PAUSE_SECONDS = 0.001
@@ -35,6 +30,7 @@ _NOT_DONE = StatusReply(status=Status.NOT_DONE)
 
 class _Waiting(NamedTuple):  # which is made in half the time that a frozen dataclass takes
     change: Change
+    size: int  # of its id and session
     reply: asyncio.Future[StatusReply]
     deadline: float
 
@@ -64,7 +60,7 @@ class CommitQueue:
         self._on_failure = on_failure
         self._after_replies = after_replies
         self._loop = asyncio.get_running_loop()
-        self._changes_at_most = _CHANGES_PER_TRANSACTION
+        self._budget = CommitBudget()
         self._seen, self._turns = 1, 0
         self._waiting: deque[_Waiting] = deque()
         self._bytes_waiting = 0
@@ -86,7 +82,7 @@ class CommitQueue:
             reply.set_result(_NOT_DONE)
             return reply
         self._bytes_waiting += size
-        self._waiting.append(_Waiting(change, reply, self._loop.time() + _DEADLINE_SECONDS))
+        self._waiting.append(_Waiting(change, size, reply, self._loop.time() + _DEADLINE_SECONDS))
         if not self._is_scheduled:
             self._is_scheduled = True
             self._idle.clear()
@@ -102,13 +98,13 @@ class CommitQueue:
             self._loop.call_soon(self._commit)
             return
         self._is_scheduled = False
-        group = self._next_group()
+        group, size = self._next_group()
         pause = 0.0
         outcomes: Sequence[bool] = [False] * len(group)
         began = time.perf_counter()  # the loop's own clock may count in milliseconds
         try:
             outcomes = self._apply([each.change for each in group])
-            self._learn(len(group), time.perf_counter() - began)
+            self._budget.learn(weight_of(len(group), size), time.perf_counter() - began)
         except StoreBusyError as error:
             group = self._put_back(group, error)
             outcomes = [False] * len(group)
@@ -124,28 +120,25 @@ class CommitQueue:
     def _more_may_come(self) -> bool:
         """Tell whether to wait a turn more: more have come since the last one, and there is room for more."""
         count = len(self._waiting)
-        if self._seen < count < self._changes_at_most and self._turns < _TURNS_TO_GATHER:
+        has_room = weight_of(count, self._bytes_waiting) < self._budget.weight
+        if has_room and self._seen < count and self._turns < _TURNS_TO_GATHER:
             self._seen, self._turns = count, self._turns + 1
             return True
         self._seen, self._turns = 1, 0
         return False
 
-    def _next_group(self) -> list[_Waiting]:
+    def _next_group(self) -> tuple[list[_Waiting], int]:
         group: list[_Waiting] = []
         size = 0
-        while self._waiting and len(group) < self._changes_at_most:
-            size += _size(self._waiting[0].change)
-            if group and size > _BYTES_PER_TRANSACTION:
+        for each in self._waiting:
+            if group and weight_of(len(group) + 1, size + each.size) > self._budget.weight:
                 break
-            group.append(self._waiting.popleft())
-        self._bytes_waiting -= sum(_size(each.change) for each in group)
-        return group
-
-    def _learn(self, changes: int, seconds: float) -> None:
-        if seconds > _LONG_SECONDS:
-            self._changes_at_most = max(_FEWEST_CHANGES, changes // 2)
-        elif seconds < _SHORT_SECONDS and changes >= self._changes_at_most:
-            self._changes_at_most = min(_CHANGES_PER_TRANSACTION, changes * 2)
+            group.append(each)
+            size += each.size
+        for _ in group:
+            self._waiting.popleft()
+        self._bytes_waiting -= size
+        return group, size
 
     def _schedule_rest(self, pause: float) -> None:
         if self._waiting:
@@ -162,7 +155,7 @@ class CommitQueue:
             self._trouble.warning("store", "%s", error)
         others = [each for each in group if each.deadline > now]
         self._waiting.extendleft(reversed(others))
-        self._bytes_waiting += sum(_size(each.change) for each in others)
+        self._bytes_waiting += sum(each.size for each in others)
         return late
 
 
