@@ -1,16 +1,19 @@
 """When a worker is ended, with real processes and sockets, and times as arguments."""
 
+import logging
+import os
 import selectors
+import signal
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
-from os import getpid
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
 from tests.sealing.test_other_worker import running
+from tlsmgr.lock_holder import lock_holder
 from tlsmgr.processes.health.watch import Patience
 from tlsmgr.processes.health.worker import WatchedWorker
 
@@ -24,7 +27,7 @@ class Watched:
         self._directory = directory
         self._stack = stack
         self._selector = stack.enter_context(selectors.DefaultSelector())
-        self.worker = WatchedWorker(name, Patience(), self._selector, getpid())
+        self.worker = WatchedWorker(name, Patience(), self._selector, os.getpid())
         self.path = directory / f"{name}.sock"
         stack.enter_context(running(directory / f"{name}.pid"))
         self.worker.find(directory)
@@ -127,3 +130,37 @@ def test_one_with_the_keys_is_ended_once_the_other_has_answered(pair: tuple[Watc
     assert not _is_ended(cache)
     cache.worker.judge(time.monotonic(), prng.worker)
     assert _is_ended(cache)
+
+
+class _SupervisordAwake(logging.Handler):
+    """Does what supervisord does when a line wakes it: it waits for a process that has ended."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__()
+        self._pid = pid
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take a line."""
+        del record
+        with suppress(ChildProcessError):
+            os.waitpid(self._pid, 0)
+
+
+def test_supervisord_is_woken_again_however_soon_it_waits_for_one_that_ended(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It looks for what to start before it waits: whoever is quick would sleep for a second then."""
+    caplog.set_level(logging.INFO)
+    with ExitStack() as stack:
+        sweeper = Watched("expiry-sweeper", tmp_path, stack)
+        pid = lock_holder(tmp_path / "expiry-sweeper.pid")
+        assert pid is not None
+        awake = _SupervisordAwake(pid)
+        logger = logging.getLogger("tlsmgr")
+        stack.callback(logger.removeHandler, awake)
+        logger.addHandler(awake)
+        os.kill(pid, signal.SIGKILL)
+        sweeper.take_events()
+    lines = [record.message for record in caplog.records]
+    assert lines[0].startswith("expiry-sweeper has ended")
+    assert lines[1:] == ["supervisord has taken note of the end of expiry-sweeper"]

@@ -136,8 +136,10 @@ class WatchedWorker:
             return
         self._drop_ping()
         self._selector.unregister(process)
+        # Looked at before the line: supervisord may be quick to read that, and to wait for the process.
+        was_gone = process.is_gone()
         _log.info("%s has ended (process %d)", self.name, process.pid)
-        if not process.is_gone():
+        if not was_gone:
             # That line woke supervisord, which waits for the process now, and sleeps again.
             _await_gone(process)
             _log.info("supervisord has taken note of the end of %s", self.name)
