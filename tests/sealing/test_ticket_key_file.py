@@ -37,17 +37,25 @@ def file(path: Path) -> Iterator[TicketKeyFile]:
     opened.close()
 
 
-@pytest.mark.parametrize("durable", [False, True])
 @pytest.mark.parametrize("ring", [RING, TicketKeyRing(current=CURRENT), TicketKeyRing()])
 def test_a_restarted_server_goes_on_with_the_keys_that_were_saved(
     file: TicketKeyFile,
     ring: TicketKeyRing,
-    durable: bool,  # noqa: FBT001 - pytest calls it
 ) -> None:
     """Both of them, with their times; saving again replaces them."""
     file.save(TicketKeyRing(previous=PREVIOUS), sealer())
-    file.save(ring, sealer(), durable=durable)
+    file.save(ring, sealer())
+    file.sync()
     assert file.load(sealer()) == ring
+
+
+def test_without_a_file_there_is_nothing_to_bring_to_the_disk(file: TicketKeyFile, path: Path) -> None:
+    """Also when it was removed, or replaced by a symbolic link: which is not followed."""
+    with pytest.raises(TicketKeyFileError, match="cannot sync ticket key file"):
+        file.sync()
+    path.symlink_to("/etc/passwd")
+    with pytest.raises(TicketKeyFileError, match="it is a symbolic link; remove it"):
+        file.sync()
 
 
 def test_the_file_is_for_its_owner_alone_and_holds_no_key_in_the_clear(

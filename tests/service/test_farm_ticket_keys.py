@@ -70,7 +70,7 @@ class Farm:
         self.now = float(_NOW)
         self.source = Source()
         file = TicketKeyFile(path / "keys")
-        self.keys = TicketKeys(lambda: self.now, lambda size: b"l" * size, file, sealer(), durable=False)
+        self.keys = TicketKeys(lambda: self.now, lambda size: b"l" * size, file, sealer())
         self.keys.timeout, self.keys.farm = _TIMEOUT, self.source
         self.timeout = _TIMEOUT
 

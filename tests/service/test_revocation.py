@@ -11,6 +11,7 @@ from tlsmgr.messages import CacheType
 from tlsmgr.sealing.custody import Custody
 from tlsmgr.sealing.hand_over import Side
 from tlsmgr.sealing.ticket_key_file import TicketKeyFile
+from tlsmgr.service.durable_file import DurableFile
 from tlsmgr.service.revocation import revoke
 from tlsmgr.service.sharing import Sharing
 from tlsmgr.service.ticket_keys import TicketKeys
@@ -27,7 +28,7 @@ async def revoked(directory: Path) -> Mapping[str, object]:
     custody.open_privileged()
     await custody.start()
     file = TicketKeyFile(directory / "ticket-keys")
-    keys = TicketKeys(lambda: 0.0, os.urandom, file, custody.sealer, durable=True)
+    keys = TicketKeys(lambda: 0.0, os.urandom, file, custody.sealer, durable=DurableFile(file.sync))
     try:
         return await revoke(
             custody, keys, {}, {CacheType.SMTPD: directory / "smtpd_scache"}, Sharing(lambda: 0.0)

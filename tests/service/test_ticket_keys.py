@@ -44,7 +44,7 @@ def make(tmp_path: Path) -> Iterator[Make]:
     def make_keys(timeout: int = 3600, *, lease: int = 0) -> tuple[TicketKeys, Source]:
         source = Source()
         file = TicketKeyFile(tmp_path / "keys")
-        keys = TicketKeys(source.clock, source.material, file, sealer(), durable=False)
+        keys = TicketKeys(source.clock, source.material, file, sealer())
         keys.timeout, keys.lease = timeout, lease
         made.append(keys)
         return keys, source
@@ -163,13 +163,13 @@ def test_keys_whose_sealing_key_comes_late_decrypt_then(tmp_path: Path) -> None:
     """What was given out meanwhile encrypts on; after a restart both are there."""
     source = Source()
     file = TicketKeyFile(tmp_path / "keys")
-    keys = TicketKeys(source.clock, source.material, file, sealer(), durable=False)
+    keys = TicketKeys(source.clock, source.material, file, sealer())
     keys.timeout = 3600
     first = TicketKey.unpack(keys.answer(CURRENT).key_buffer)
     keys.close()
     own = SealingKeys(keys=(SealingKey(b"n" * 32),))
     late = Sealer(own, os.urandom)
-    keys = TicketKeys(source.clock, source.material, file, late, durable=False)
+    keys = TicketKeys(source.clock, source.material, file, late)
     keys.timeout = 3600
     second = keys.answer(CURRENT).key_buffer
     assert second != first.pack()
@@ -177,7 +177,7 @@ def test_keys_whose_sealing_key_comes_late_decrypt_then(tmp_path: Path) -> None:
     assert keys.answer(TicketKeyRequest(name=first.name)).key_buffer == first.pack()
     assert keys.answer(CURRENT).key_buffer == second
     keys.close()
-    keys = TicketKeys(source.clock, source.material, file, late, durable=False)
+    keys = TicketKeys(source.clock, source.material, file, late)
     keys.timeout = 3600
     assert keys.answer(TicketKeyRequest(name=first.name)).key_buffer == first.pack()
     assert keys.answer(CURRENT).key_buffer == second

@@ -28,6 +28,7 @@ from tlsmgr.sealing.hand_over import Side
 from tlsmgr.sealing.key_exchange import METHOD
 from tlsmgr.sealing.ticket_key_file import TicketKeyFile
 from tlsmgr.service.answers import Answers
+from tlsmgr.service.durable_file import DurableFile
 from tlsmgr.service.entropy_digest import EntropyDigest
 from tlsmgr.service.former_keys import FormerKeys
 from tlsmgr.service.revocation import revoke
@@ -81,15 +82,7 @@ class CacheServer:
         self._at_end.push_async_callback(self._seeds.close)
         self._digest = EntropyDigest(self._prng.stir)
         self._at_end.callback(self._digest.close)
-        self._ticket_keys = TicketKeys(
-            time.time,
-            self._seeds.random_bytes,
-            TicketKeyFile(settings.data_directory / _TICKET_KEY_FILE),
-            self._custody.sealer,
-            durable=self._custody.outlives_reboot,
-            former=FormerKeys(settings.data_directory / _FORMER_KEY_FILE),
-        )
-        self._at_end.callback(self._ticket_keys.close)
+        self._open_ticket_keys(settings.data_directory)
         self._at_end.push_async_callback(self._sharing.close)
         self._sharing.start()
         self._farm = FarmSources(
@@ -117,6 +110,20 @@ class CacheServer:
         )
         self._recalled = ShortWay(answers.recall, self._requests["postfix"], LookupRequest).session
         await self._listen(settings)
+
+    def _open_ticket_keys(self, data_directory: Path) -> None:
+        file = TicketKeyFile(data_directory / _TICKET_KEY_FILE)
+        self._ticket_keys = TicketKeys(
+            time.time,
+            self._seeds.random_bytes,
+            file,
+            self._custody.sealer,
+            # Without a sealing key that outlives a reboot, no ticket key can.
+            durable=DurableFile(file.sync) if self._custody.outlives_reboot else None,
+            former=FormerKeys(data_directory / _FORMER_KEY_FILE),
+        )
+        self._at_end.callback(self._ticket_keys.close)
+        self._at_end.push_async_callback(self._ticket_keys.settled)
 
     def reconfigure(self, settings: Settings) -> None:
         """Take other timeouts, log levels, databases, limits and users over, for all connections."""

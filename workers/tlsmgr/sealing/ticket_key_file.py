@@ -114,25 +114,36 @@ class TicketKeyFile:
         except OSError as error:
             raise self._error("remove", error) from error
 
-    def save(self, ring: TicketKeyRing, sealer: Sealer, *, durable: bool = True) -> None:
+    def save(self, ring: TicketKeyRing, sealer: Sealer) -> None:
         """Replace the file by one with these keys, or change nothing.
 
-        When this returns, the keys survive the death of this process.
+        When this returns, the keys survive the death of this process; see also ``sync``.
 
         Args:
             ring: the keys.
             sealer: what seals them.
-            durable: do not return before they survive that of the machine as well. It takes as
-                long as the disk likes, and is for nothing when the sealing key does not.
 
         Raises:
             TicketKeyFileError: the system cannot write it.
         """
         sealed = sealer.seal(ring.pack(), bound_to=_PLACE)
         try:
-            self._file.replace(sealed, durable=durable)
+            self._file.replace(sealed)
         except OSError as error:
             raise self._error("write", error) from error
+
+    def sync(self) -> None:
+        """Return when the keys survive the machine's death too; it takes as long as the disk likes.
+
+        It is for nothing where the sealing key does not. May be called in another thread.
+
+        Raises:
+            TicketKeyFileError: the system cannot do it, or there is no file.
+        """
+        try:
+            self._file.sync()
+        except OSError as error:
+            raise self._error("sync", error) from error
 
     def _error(self, doing: str, error: OSError) -> TicketKeyFileError:
         advice = {

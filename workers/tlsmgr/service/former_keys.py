@@ -94,7 +94,7 @@ class FormerKeys:
         lines = [f"{_PRESENT} {name.hex()} {now}\n" for name in present]
         lines += [f"{key.why} {key.name.hex()} {key.left_at}\n" for key in self._keys]
         try:
-            self._file.replace("".join(lines).encode(), durable=False)
+            self._file.replace("".join(lines).encode())
         except OSError as error:
             _log.warning(
                 "a restart forgets which ticket keys there were: cannot write %s: %s",

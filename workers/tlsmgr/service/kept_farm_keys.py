@@ -74,7 +74,7 @@ class KeptFarmKeys:
         rows = [_KEY.pack(seconds, each.epoch, each.source != LOCAL, _material(each)) for each in table.keys]
         sealed = self._sealer.seal(_GENERATION.pack(generation) + b"".join(rows), bound_to=_PLACE)
         try:
-            self._file.replace(sealed, durable=False)
+            self._file.replace(sealed)
         except OSError as error:
             self._tell(error)
         self._saved = generation, table.keys

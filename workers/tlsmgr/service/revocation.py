@@ -66,7 +66,7 @@ async def revoke(
     if not renewed:
         failures = await _reasons(removals)
         removed = await _destroy_set_aside(directories, failures)
-        if not_saved:
+        if not_saved := not_saved or await ticket_keys.settled():
             failures[_TICKET_KEYS] = not_saved
     failures |= await shared
     of_farm = FarmRevocation() if farm_keys is None else await farm_keys

@@ -10,6 +10,7 @@ from tlsmgr.farm.key_table import FarmKey, FarmKeyState
 from tlsmgr.messages import TicketKeyReply, TicketKeyRequest
 from tlsmgr.sealing.sealer import Sealer, TamperedError
 from tlsmgr.sealing.ticket_key_file import TicketKeyFile, TicketKeyFileError
+from tlsmgr.service.durable_file import DurableFile
 from tlsmgr.service.farm_keys import (
     FALLBACK_LEASE,
     LOCAL,
@@ -74,7 +75,7 @@ class TicketKeys:
         random_bytes: Where new keys come from.
         file: Where the keys are saved, and were by the process before this one.
         sealer: Seals them.
-        durable: Whether they are to survive the machine's death as well.
+        durable: Brings the file to the disk, where the keys are to survive the machine's death as well.
         former: The names of keys that are gone.
     """
 
@@ -85,7 +86,7 @@ class TicketKeys:
         file: TicketKeyFile,
         sealer: Sealer,
         *,
-        durable: bool,
+        durable: DurableFile | None = None,
         former: FormerKeys | None = None,
     ) -> None:
         self.timeout = 0
@@ -123,9 +124,12 @@ class TicketKeys:
         """
         reason = self._keep(self._ring.revoked(), Departure.REVOKED)
         self._file.forget_belated()
-        if reason:
-            reason = self._removal_failure()
+        reason = reason and self._removal_failure()
         return revocation_delay(timeout=self.timeout, lease=self.lease), reason
+
+    async def settled(self) -> str:
+        """Return when the file is on the disk, where it is to be; or why it is not, empty if it is."""
+        return "" if self._durable is None else await self._durable.settled()
 
     def rotate(self) -> Mapping[str, object]:
         """Make a new key to encrypt with; return ``status``, and the ``reason`` where it is NOT_DONE.
@@ -195,10 +199,12 @@ class TicketKeys:
 
     def _save(self) -> str:
         try:
-            self._file.save(self._ring, self._sealer, durable=self._durable)
+            self._file.save(self._ring, self._sealer)
         except TicketKeyFileError as error:
             _log.warning("a restart will begin with new ticket keys: %s", error)
             return str(error)
+        if self._durable is not None:
+            self._durable.was_replaced()
         return ""
 
     def _removal_failure(self) -> str:

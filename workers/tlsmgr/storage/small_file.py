@@ -51,13 +51,10 @@ class SmallFile:
         finally:
             os.close(descriptor)
 
-    def replace(self, content: bytes, *, durable: bool) -> None:
+    def replace(self, content: bytes) -> None:
         """Replace the file by one with this content, or change nothing.
 
-        Args:
-            content: what is to be in it.
-            durable: do not return before it survives the machine's death, which takes as long as the
-                disk likes. It survives that of this process in any case.
+        It survives the death of this process; for that of the machine see ``sync``.
         """
         name = self.path.name
         temporary = name + _NEW_SUFFIX
@@ -66,13 +63,18 @@ class SmallFile:
         try:
             os.fchmod(descriptor, 0o600)
             write_whole(descriptor, content)
-            if durable:
-                os.fsync(descriptor)
         finally:
             os.close(descriptor)
         os.rename(temporary, name, src_dir_fd=self._directory, dst_dir_fd=self._directory)
-        if durable:
-            os.fsync(self._directory)
+
+    def sync(self) -> None:
+        """Return when the file as it is survives the machine's death; it takes as long as the disk likes."""
+        descriptor = os.open(self.path.name, _READ_FLAGS, dir_fd=self._directory)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.fsync(self._directory)
 
     def remove(self) -> None:
         """Have no file."""
