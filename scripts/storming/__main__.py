@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmark.servers import debian
+from rehearsal.directories import traversable_directory
 from rehearsal.running_worker import RunningWorker
 from rehearsal.sandbox import Sandbox
 from rehearsal.waiting import wait_for
@@ -28,7 +30,10 @@ def main() -> int:
             program = compiled(Path(directory))
             sandbox.start("prng-server")
             worker = sandbox.start("cache-server")
-            return _measure(options, sandbox, worker, program)
+            status = _measure(options, sandbox, worker, program)
+            if options.postfix:
+                _storm_postfix(options, program)
+            return status
     except StormError as error:
         sys.stderr.write(f"scripts/storm: {error}\n")
         return 71
@@ -40,21 +45,35 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--requests", type=int, default=4, help="of each (4)")
     parser.add_argument("--rounds", type=int, default=5, help="how often (5)")
     parser.add_argument("--silent", type=int, default=100, help="clients that do not read (100)")
+    parser.add_argument(
+        "--postfix", action="store_true", help="storm Postfix's own tlsmgr, too: needs Postfix, and root"
+    )
     return parser.parse_args()
 
 
 def _measure(options: argparse.Namespace, sandbox: Sandbox, worker: RunningWorker, program: Path) -> int:
     before = _descriptors_at_rest(sandbox, worker)
-    errors = 0
     print(f"{options.clients} clients with {options.requests} requests each; median, p99, worst in ms")  # noqa: T201 - the report
-    for milliseconds in _SPREADS:
-        for figures in _storms(options, sandbox.postfix_socket, program, milliseconds):
-            errors += figures.errors
-            print(_line(f"over {milliseconds} ms", figures))  # noqa: T201 - the report
+    errors = _storm_all(options, sandbox.postfix_socket, program)
     errors += _with_silent_ones(options, sandbox.postfix_socket, worker, program)
     left = _descriptors_at_rest(sandbox, worker) - before
     print(f"descriptors left over: {left}")  # noqa: T201 - the report
     return 1 if errors or left else 0
+
+
+def _storm_postfix(options: argparse.Namespace, program: Path) -> None:
+    with traversable_directory("tlsmgr-storm.") as directory, debian(directory) as postfix:
+        print("Postfix's own tlsmgr:")  # noqa: T201 - the report
+        _storm_all(options, postfix.tlsmgr.path, program)
+
+
+def _storm_all(options: argparse.Namespace, socket: Path, program: Path) -> int:
+    errors = 0
+    for milliseconds in _SPREADS:
+        for figures in _storms(options, socket, program, milliseconds):
+            errors += figures.errors
+            print(_line(f"over {milliseconds} ms", figures))  # noqa: T201 - the report
+    return errors
 
 
 def _storms(options: argparse.Namespace, socket: Path, program: Path, milliseconds: int) -> Iterator[Figures]:
