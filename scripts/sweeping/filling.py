@@ -33,7 +33,7 @@ def fill(directory: Path, entries: int, secret: bytes) -> None:
     with SessionStore(directory, checkpoints=True, open_wait=1.0) as store:
         for start in range(0, entries, _GROUP):
             numbers = range(start, min(start + _GROUP, entries))
-            store.apply(sealer.sealed(_entry(number, template, now, entries) for number in numbers))
+            store.apply(sealer.sealed([_entry(number, template, now, entries) for number in numbers]))
         store.close()
 
 

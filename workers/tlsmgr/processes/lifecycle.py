@@ -167,25 +167,14 @@ def _live(kind: WorkerKind, settings: Settings, load: LoadSettings, launch: Laun
     else:
         become(settings.mail_owner)
     _after_change_of_user(launch)
-    make_private_directory(settings.tlsmgr_run_directory)
-    pid_file = PidFile.claim(settings.tlsmgr_run_directory / f"{kind.name}.pid")
+    directory = settings.tlsmgr_run_directory
+    make_private_directory(directory)
+    pid_file = PidFile.claim(directory / f"{kind.name}.pid")
     try:
-        _serve_unless_given_up(kind, worker, settings, load, launch, pid_file)
+        with CrashRecord.begin(directory, kind.name, counts_from=SUPERVISOR_START_SECONDS):
+            uvloop.run(_serve(kind, worker, settings, load, launch, pid_file))
     finally:
         pid_file.release()
-
-
-def _serve_unless_given_up(
-    kind: WorkerKind,
-    worker: Worker,
-    settings: Settings,
-    load: LoadSettings,
-    launch: LaunchOptions,
-    pid_file: PidFile,
-) -> None:
-    directory = settings.tlsmgr_run_directory
-    with CrashRecord.begin(directory, kind.name, counts_from=SUPERVISOR_START_SECONDS):
-        uvloop.run(_serve(kind, worker, settings, load, launch, pid_file))
 
 
 def _after_change_of_user(launch: LaunchOptions) -> None:
