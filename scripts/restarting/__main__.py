@@ -17,8 +17,8 @@ import sys
 from pathlib import Path
 
 from restarting.one_worker import NotRestartedError, Supervised
-from tlsmgr.config.standard_directory import configuration_directory
 from tlsmgr.config.settings import load_settings
+from tlsmgr.config.standard_directory import configuration_directory
 from tlsmgr.errors import ExitCode, TlsmgrError
 from tlsmgr.standard_streams import abandon_output, prepare
 
