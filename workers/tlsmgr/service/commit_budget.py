@@ -6,6 +6,8 @@ _ROW_WEIGHT = 4096
 # not so few that nothing is gained by it: a transaction itself costs as much as five rows.
 _MOST, _LEAST = 224 << 10, 20 << 10
 _SECONDS_WANTED = 0.0012
+# One that was slow may have waited for the processor; one that was fast was lucky.
+_FACTOR = 2
 
 
 def weight_of(changes: int, size: int) -> int:
@@ -25,12 +27,16 @@ class CommitBudget:
     def __init__(self) -> None:
         self.weight = _MOST
 
-    def learn(self, weight: int, seconds: float) -> None:
-        """Take note that changes of this weight took so long.
+    def learn(self, weight: int, seconds: float, *, had_no_room: bool) -> None:
+        """Take note of how long a transaction took; the budget becomes half or twice of itself at most.
 
-        What took too long counts, and what was fast though it used the budget up. One transaction
-        changes it to the half or the double at most: it may have been slow for another reason.
+        Args:
+            weight: What its changes weighed.
+            seconds: What it took.
+            had_no_room: Whether others wait that had no room in it: else it says nothing of larger ones.
         """
-        if seconds > _SECONDS_WANTED or 4 * weight > 3 * self.weight:
-            ratio = max(0.5, min(2.0, _SECONDS_WANTED / max(seconds, 1e-6)))
-            self.weight = max(_LEAST, min(_MOST, int(weight * ratio)))
+        fitting = int(weight * min(_SECONDS_WANTED / max(seconds, 1e-6), _FACTOR))
+        if seconds > _SECONDS_WANTED:
+            self.weight = max(_LEAST, self.weight // _FACTOR, min(fitting, self.weight))
+        elif had_no_room:
+            self.weight = min(_MOST, self.weight * _FACTOR, max(fitting, self.weight))

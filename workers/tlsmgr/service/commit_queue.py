@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 # What waits together for a store that another process has locked. Handshakes do not come near it.
 _BYTES_WAITING = 8 << 20
 _BUSY_PAUSE_SECONDS = 0.001
-# A transaction costs as much as seven changes in it. While more and more come, so many turns of the
+# A transaction costs as much as five changes in it. While more and more come, so many turns of the
 # event loop, of some 0.1 ms each, are waited for those that are on their way.
 _TURNS_TO_GATHER = 6
 # smtpd waits for this answer in the middle of a handshake.
@@ -104,7 +104,7 @@ class CommitQueue:
         began = time.perf_counter()  # the loop's own clock may count in milliseconds
         try:
             outcomes = self._apply([each.change for each in group])
-            self._budget.learn(weight_of(len(group), size), time.perf_counter() - began)
+            self._learn(weight_of(len(group), size), time.perf_counter() - began)
         except StoreBusyError as error:
             group = self._put_back(group, error)
             outcomes = [False] * len(group)
@@ -139,6 +139,9 @@ class CommitQueue:
             self._waiting.popleft()
         self._bytes_waiting -= size
         return group, size
+
+    def _learn(self, weight: int, seconds: float) -> None:
+        self._budget.learn(weight, seconds, had_no_room=bool(self._waiting))
 
     def _schedule_rest(self, pause: float) -> None:
         if self._waiting:
