@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmark.needs import missing
 from benchmark.servers import debian
 from rehearsal.directories import traversable_directory
 from rehearsal.running_worker import RunningWorker
@@ -25,6 +26,10 @@ _DEADLINE_SECONDS = 30
 def main() -> int:
     """Storm; return 1 when a client met an error or a descriptor is left over."""
     options = _options()
+    lacking = missing(shared=False) if options.postfix else []
+    if lacking:
+        sys.stderr.write("".join(f"scripts/storm: {line}\n" for line in lacking))
+        return 71
     try:
         with tempfile.TemporaryDirectory(prefix="tlsmgr-storm.") as directory, Sandbox() as sandbox:
             program = compiled(Path(directory))

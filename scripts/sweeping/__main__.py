@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import secrets
 import sys
 import tempfile
@@ -21,6 +22,7 @@ from sweeping.filling import fill
 from tlsmgr.sealing.keys import SEALING_KEY_SIZE
 
 _DONE = "cache smtpd full cleanup"
+_REMOVED = re.compile(r"full cleanup: retained=\d+ dropped=(\d+) entries")
 _SWEEP_SECONDS, _SHRUNK_SECONDS, _REST_SECONDS = 600.0, 300.0, 3.0
 _KIBIBYTE, _MEBIBYTE = 2**10, 2**20
 # What each kind of request may take in 99 of 100 cases, in milliseconds, and the sweep in seconds.
@@ -81,6 +83,7 @@ def _measure(options: argparse.Namespace, sandbox: Sandbox, generator: LoadGener
         ended = pool.submit(_end_of_sweep, sweeper)
         rounds = list(_rounds(options, sandbox, generator, ended, store))
         figures["sweep s"] = ended.result() - began
+    figures["swept"] = _swept(sweeper, options.entries)
     for name in rounds[0]:
         figures[name] = max(each[name] for each in rounds)
         figures[f"{name}, median"] = median(each[name] for each in rounds)
@@ -130,6 +133,14 @@ def _round(
             "errors": float(lookup.result().errors + update.result().errors),
             "log MiB": _size(store, "cache.db-wal"),
         }
+
+
+def _swept(sweeper: RunningWorker, entries: int) -> float:
+    """Return how many sessions the sweep removed, which is half of them."""
+    removed = sum(map(int, _REMOVED.findall(sweeper.log)))
+    if removed != entries // 2:
+        raise LoadError(f"{removed} sessions were removed, not {entries // 2}")
+    return float(removed)
 
 
 def _end_of_sweep(sweeper: RunningWorker) -> float:

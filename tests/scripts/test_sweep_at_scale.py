@@ -23,6 +23,7 @@ def test_a_sweep_under_load_keeps_the_log_short(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     figures = json.loads(report.read_text())
+    assert figures["swept"] == 4000
     assert figures["errors"] == 0
     assert figures["log MiB"] < 8
     assert figures["sweep s"] > 0

@@ -1,6 +1,7 @@
 import asyncio
+import threading
+import time
 from collections.abc import Awaitable, Callable
-from threading import Event
 
 import pytest
 import uvloop
@@ -8,21 +9,23 @@ import uvloop
 from tlsmgr.errors import HostError
 from tlsmgr.service.durable_file import DurableFile
 
+HANGS_SECONDS = 20.0
+
 
 class Disk:
     """One that takes its time: until it may go on."""
 
     def __init__(self) -> None:
-        self.may_go_on = Event()
-        self.is_full = False
+        self.may_go_on = threading.Event()
+        self.failure: Exception | None = None
         self.syncs = 0
 
     def sync(self) -> None:
         """Bring all to the disk."""
-        self.may_go_on.wait(10.0)
+        self.may_go_on.wait(HANGS_SECONDS)
         self.syncs += 1
-        if self.is_full:
-            raise HostError("the disk is full")
+        if self.failure is not None:
+            raise self.failure
 
 
 def _with_disk(work: Callable[[DurableFile, Disk], Awaitable[None]]) -> None:
@@ -71,12 +74,69 @@ def test_a_disk_that_fails_is_told_of_until_it_works(caplog: pytest.LogCaptureFi
 
     async def work(file: DurableFile, disk: Disk) -> None:
         disk.may_go_on.set()
-        disk.is_full = True
+        disk.failure = HostError("the disk is full")
         file.was_replaced()
         assert await file.settled() == await file.settled() == "the disk is full"
-        disk.is_full = False
+        disk.failure = None
         file.was_replaced()
         assert await file.settled() == ""
 
     _with_disk(work)
     assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+def test_a_defect_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is shown as any thread's, and the next change is tried all the same."""
+    shown: list[object] = []
+    seen = threading.Event()
+    defect = ValueError("defect")
+
+    def show(arguments: threading.ExceptHookArgs) -> None:
+        shown.append(arguments.exc_value)
+        seen.set()
+
+    monkeypatch.setattr(threading, "excepthook", show)
+
+    async def work(file: DurableFile, disk: Disk) -> None:
+        disk.may_go_on.set()
+        disk.failure = defect
+        file.was_replaced()
+        assert "has failed" in await file.settled()
+        assert await asyncio.to_thread(seen.wait, HANGS_SECONDS)
+        disk.failure = None
+        file.was_replaced()
+        assert await file.settled() == ""
+
+    _with_disk(work)
+    assert shown == [defect]
+
+
+def test_without_a_thread_nothing_is_said_to_be_on_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel may have none to give."""
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def work(file: DurableFile, disk: Disk) -> None:
+        disk.may_go_on.set()
+        with monkeypatch.context() as context:
+            context.setattr(threading.Thread, "start", refuse)
+            file.was_replaced()
+            assert await file.settled() == "can't start new thread"
+        file.was_replaced()
+        assert await file.settled() == ""
+
+    _with_disk(work)
+
+
+def test_a_disk_that_hangs_is_not_waited_for(caplog: pytest.LogCaptureFixture) -> None:
+    """Not by who waits for longer than 3 s, and not by the loop when it ends."""
+
+    async def work(file: DurableFile, _: Disk) -> None:
+        file.was_replaced()
+        assert await file.settled() == "the disk has not taken it within 3 s"
+
+    began = time.monotonic()
+    _with_disk(work)
+    assert 2.9 < time.monotonic() - began < HANGS_SECONDS
+    assert "may not survive the machine" in caplog.text

@@ -1,13 +1,13 @@
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 from tests.sealing.test_custody import settings_in
-from tlsmgr.errors import Status
-from tlsmgr.messages import CacheType
+from tlsmgr.errors import HostError, Status
+from tlsmgr.messages import CacheType, TicketKeyRequest
 from tlsmgr.sealing.custody import Custody
 from tlsmgr.sealing.hand_over import Side
 from tlsmgr.sealing.ticket_key_file import TicketKeyFile
@@ -18,7 +18,11 @@ from tlsmgr.service.ticket_keys import TicketKeys
 from tlsmgr.storage.quarantine import destroy_set_aside
 
 
-async def revoked(directory: Path) -> Mapping[str, object]:
+def _do_nothing() -> None:
+    """Stand for a disk that has all at once."""
+
+
+async def revoked(directory: Path, sync: Callable[[], None] = _do_nothing) -> Mapping[str, object]:
     """Revoke where the sealing key is in a file, so that it stays."""
     key_file = directory / "sealing-key"
     key_file.write_text(os.urandom(32).hex())
@@ -28,7 +32,9 @@ async def revoked(directory: Path) -> Mapping[str, object]:
     custody.open_privileged()
     await custody.start()
     file = TicketKeyFile(directory / "ticket-keys")
-    keys = TicketKeys(lambda: 0.0, os.urandom, file, custody.sealer, durable=DurableFile(file.sync))
+    keys = TicketKeys(lambda: 0.0, os.urandom, file, custody.sealer, durable=DurableFile(sync))
+    keys.timeout = 3600
+    keys.answer(TicketKeyRequest(name=b""))
     try:
         return await revoke(
             custody, keys, {}, {CacheType.SMTPD: directory / "smtpd_scache"}, Sharing(lambda: 0.0)
@@ -49,6 +55,20 @@ def test_ticket_keys_that_a_restart_may_bring_back_are_a_failure(tmp_path: Path,
     assert isinstance(failures, dict)
     assert list(failures) == ["ticket keys"] * in_the_way
     assert result["status"] == (Status.NOT_DONE if in_the_way else Status.OK)
+
+
+@pytest.mark.parametrize("can_be_saved", [True, False])
+def test_ticket_keys_are_gone_when_the_disk_knows_it(tmp_path: Path, *, can_be_saved: bool) -> None:
+    """A disk that fails may bring them back: where they were replaced, and where they were removed."""
+
+    def fail() -> None:
+        raise HostError("the disk fails")
+
+    if not can_be_saved:
+        (tmp_path / "ticket-keys.new").mkdir()
+    result = asyncio.run(revoked(tmp_path, fail))
+    assert result["failures"] == {"ticket keys": "the disk fails"}
+    assert result["status"] == Status.NOT_DONE
 
 
 def test_what_was_set_aside_is_destroyed_with_the_sessions(tmp_path: Path) -> None:

@@ -17,34 +17,39 @@
 struct faults {
     volatile int64_t clock_seconds; /* added to the time of day */
     volatile int64_t fails_io;
+    volatile int64_t sync_milliseconds; /* that a sync of the file with the ticket keys takes */
+    volatile int64_t syncs;             /* of it, so far */
 };
-static const struct faults none;
-static const struct faults *faults = &none;
+static struct faults none;
+static struct faults *faults = &none;
 
 __attribute__((constructor)) static void begin(void)
 {
     const char *path = getenv("FAULTS_FILE");
-    int file = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    int file = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
     if (file < 0)
         return;
-    void *shared = mmap(0, sizeof(struct faults), PROT_READ, MAP_SHARED, file, 0);
+    void *shared = mmap(0, sizeof(struct faults), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     if (shared != MAP_FAILED)
         faults = shared;
     syscall(SYS_close, file);
 }
 
-/* Errors only on what is a store's; the log, the sockets and the libraries go on. */
-static int fails(int file)
+static int is_called(int file, const char *part)
 {
     char name[64], path[4096];
-    if (!faults->fails_io)
-        return 0;
     snprintf(name, sizeof name, "/proc/self/fd/%d", file);
     ssize_t size = readlink(name, path, sizeof path - 1);
     if (size < 0)
         return 0;
     path[size] = 0;
-    if (!strstr(path, "_scache/"))
+    return strstr(path, part) != NULL;
+}
+
+/* Errors only on what is a store's; the log, the sockets and the libraries go on. */
+static int fails(int file)
+{
+    if (!faults->fails_io || !is_called(file, "_scache/"))
         return 0;
     errno = EIO;
     return 1;
@@ -88,5 +93,15 @@ FAILING(ssize_t, pwrite, SYS_pwrite64, (int file, const void *data, size_t size,
 FAILING(ssize_t, pwrite64, SYS_pwrite64, (int file, const void *data, size_t size, off64_t at), file, data, size, at)
 FAILING(int, ftruncate, SYS_ftruncate, (int file, off_t size), file, size)
 FAILING(int, ftruncate64, SYS_ftruncate, (int file, off64_t size), file, size)
-FAILING(int, fsync, SYS_fsync, (int file), file)
 FAILING(int, fdatasync, SYS_fdatasync, (int file), file)
+
+int fsync(int file)
+{
+    if (fails(file))
+        return -1;
+    if (is_called(file, "/tlsmgr_ticket_keys")) {
+        usleep(faults->sync_milliseconds * 1000);
+        faults->syncs++;
+    }
+    return (int)syscall(SYS_fsync, file);
+}

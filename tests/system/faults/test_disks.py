@@ -1,5 +1,6 @@
 """A disk that is full, read-only, failing, or has lost the store: answers go on, and then the saving."""
 
+import secrets
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import pytest
 
 from rehearsal.running_worker import RunningWorker
 from rehearsal.sandbox import Sandbox
+from rehearsal.waiting import wait_for
 from tests.system.faults.claims import (
     check_logged_once,
     check_recovery,
@@ -21,6 +23,7 @@ from tests.system.faults.claims import (
 from tests.system.faults.conftest import Served
 from tests.system.faults.mounts import fill, mounted
 from tests.system.shim import Shim
+from tlsmgr.errors import Status
 
 pytestmark = pytest.mark.system
 
@@ -113,6 +116,32 @@ def test_input_output_errors(tmp_path: Path) -> None:
         shim.use()
         check_recovery(sandbox, worker)
         assert found(sandbox, IDS) == IDS
+
+
+def test_disk_that_takes_long(tmp_path: Path) -> None:
+    """It has each new ticket key in the end, and nobody waits for it but who revokes, and for 3 s."""
+    shim = Shim(tmp_path)
+    with Sandbox(caches=("smtpd",)) as sandbox:
+        key_file = sandbox.root / "key"
+        key_file.write_text(secrets.token_hex(32))
+        key_file.chmod(0o600)
+        sandbox.configure(f"tlsmgr_sealing_key_file = {key_file}")
+        worker = sandbox.start("cache-server", **shim.environment)
+        check_what_is_always_answered(sandbox)
+        wait_for("sync of the ticket keys", shim.syncs)
+        shim.use(sync_milliseconds=20_000)
+        with sandbox.client() as client:
+            assert client.call("rotate") == {"status": Status.OK}
+            check_what_is_always_answered(sandbox)
+            match client.call("revoke"):
+                case {"failures": {"ticket keys": reason}}:
+                    assert reason == "the disk has not taken it within 3 s"
+                case other:
+                    pytest.fail(f"revoked: {other}")
+        check_what_is_always_answered(sandbox)
+        assert worker.stop() == 0
+        # To who revoked, and at the end.
+        assert worker.log.count("the disk has not taken it within 3 s") == 2
 
 
 def test_locked_by_another_process(served: Served) -> None:

@@ -159,6 +159,9 @@ class Sealer:
     def seal_all(self, values: Sequence[tuple[bytes, bytes]]) -> list[bytes]:
         """Return values sealed, each as ``seal`` does it; all together ask the kernel once.
 
+        All values are known before it is asked: a copy of this process that is made in between has the
+        same to seal, so that what the nonces keep apart are different values still.
+
         Args:
             values: of each the plaintext, and what it is bound to.
         """

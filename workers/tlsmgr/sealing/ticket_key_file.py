@@ -70,7 +70,7 @@ class TicketKeyFile:
             return TicketKeyRing()
         except OSError as error:
             raise self._error("read", error) from error
-        if not sealed:  # as the machine's death may leave it; as good as none
+        if not sealed.strip(b"\0"):  # as the machine's death may leave it; as good as none
             return TicketKeyRing()
         try:
             return _opened(sealed, sealer)
@@ -133,12 +133,12 @@ class TicketKeyFile:
             raise self._error("write", error) from error
 
     def sync(self) -> None:
-        """Return when the keys survive the machine's death too; it takes as long as the disk likes.
+        """Return when what was saved or removed is so after the machine's death too, as ``SmallFile.sync``.
 
-        It is for nothing where the sealing key does not. May be called in another thread.
+        It is for nothing where the sealing key does not survive that.
 
         Raises:
-            TicketKeyFileError: the system cannot do it, or there is no file.
+            TicketKeyFileError: the system cannot do it.
         """
         try:
             self._file.sync()

@@ -3,43 +3,84 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
+from threading import Thread
 
 from tlsmgr.errors import HostError
 
 _log = logging.getLogger(__name__)
 
+# A worker that ends, and who revokes, wait so long for the disk, and no longer.
+_PATIENCE_SECONDS = 3.0
+
 
 class DurableFile:
     """Has a file brought to the disk by a thread, once for all changes that came meanwhile.
 
+    The thread is none of the event loop's, whose end would wait for it, however long the disk takes.
+
     Args:
-        sync: Returns when the file is on the disk as it is now; called in a thread.
+        sync: Returns when the file is on the disk as it is now; called in the thread.
     """
 
     def __init__(self, sync: Callable[[], None]) -> None:
+        self._loop = asyncio.get_running_loop()
         self._sync = sync
-        self._is_due = False
-        self._work: asyncio.Task[None] | None = None
+        self._is_due = self._is_under_way = False
         self._failure = ""
+        self._at_rest = asyncio.Event()
+        self._at_rest.set()
 
     def was_replaced(self) -> None:
-        """Have it brought to the disk, from now on."""
+        """Have it brought to the disk, from now on; also when it was removed."""
         self._is_due = True
-        if self._work is None or self._work.done():
-            self._work = asyncio.get_running_loop().create_task(self._bring_to_disk())
+        self._failure = ""
+        self._at_rest.clear()
+        if not self._is_under_way:
+            self._start()
 
     async def settled(self) -> str:
-        """Return when all that was replaced is on the disk, or why it is not; empty if it is."""
-        if self._work is not None:
-            await asyncio.wait([self._work])  # who waits for it no longer does not end it
+        """Return when all that was done to the file is on the disk, or after 3 s.
+
+        Returns:
+            Why it is not there, or may not be; empty if it is.
+        """
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                await self._at_rest.wait()
+        except TimeoutError:
+            return _told(f"the disk has not taken it within {_PATIENCE_SECONDS:g} s")
         return self._failure
 
-    async def _bring_to_disk(self) -> None:
-        while self._is_due:
-            self._is_due = False
-            try:
-                await asyncio.to_thread(self._sync)
-                self._failure = ""
-            except HostError as error:
-                self._failure = str(error)
-                _log.warning("what was saved may not survive the machine: %s", error)
+    def _start(self) -> None:
+        self._is_due, self._is_under_way = False, True
+        try:
+            Thread(target=self._bring_to_disk, name="durable file", daemon=True).start()
+        except RuntimeError as error:  # no thread is to be had
+            self._ended(str(error))
+
+    def _bring_to_disk(self) -> None:
+        failure = "the thread that was to bring it to the disk has failed"
+        try:
+            self._sync()
+            failure = ""
+        except HostError as error:
+            failure = str(error)
+        finally:
+            with suppress(RuntimeError):  # the loop has ended, and nobody waits any more
+                self._loop.call_soon_threadsafe(self._ended, failure)
+
+    def _ended(self, failure: str) -> None:
+        self._is_under_way = False
+        if failure:
+            _told(failure)
+        if self._is_due:
+            self._start()
+        else:
+            self._failure = failure
+            self._at_rest.set()
+
+
+def _told(failure: str) -> str:
+    _log.warning("what was saved may not survive the machine: %s", failure)
+    return failure

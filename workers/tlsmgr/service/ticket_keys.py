@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tlsmgr.errors import Status
@@ -19,6 +18,7 @@ from tlsmgr.service.farm_keys import (
     explain_farm_key,
 )
 from tlsmgr.service.former_keys import Departure, FormerKeys
+from tlsmgr.service.ticket_figures import TicketFigures
 from tlsmgr.service.ticket_key_report import describe_keys, explain_key
 from tlsmgr.tickets import TicketKey, TicketKeyRing, revocation_delay
 
@@ -30,32 +30,6 @@ _NO_KEY = TicketKeyReply(status=Status.NOT_DONE)
 def rotation_mark(data_directory: Path) -> Path:
     """Return the file that tells a cache server to rotate its ticket keys when it starts."""
     return data_directory / "tlsmgr_rotate_ticket_keys"
-
-
-@dataclass(slots=True, kw_only=True)
-class TicketFigures:
-    """How many requests asked for which key, and how many keys were made."""
-
-    issued: int = 0  #: the key to encrypt with
-    current: int = 0  #: the current key by its name: to decrypt
-    previous: int = 0
-    next: int = 0  #: the key of a farm's next epoch by its name
-    unknown: int = 0  #: a key that there is not, or no longer: its ticket cannot be decrypted
-    farm: int = 0  #: of those issued, how many the other hosts of a farm have too
-    made: int = 0
-    tampered: int = 0  #: files with keys that were changed on disk
-
-    def as_map(self) -> Mapping[str, object]:
-        """Return all of them, for ``stats``."""
-        requests = asdict(self)
-        made, tampered, farm = (requests.pop(name) for name in ("made", "tampered", "farm"))
-        return {
-            "issued": self.issued,
-            "made": made,
-            "tampered": tampered,
-            "requests": requests,
-            "issued_by_source": {"local": self.issued - farm, "farm": farm},
-        }
 
 
 class TicketKeys:
@@ -128,7 +102,7 @@ class TicketKeys:
         return revocation_delay(timeout=self.timeout, lease=self.lease), reason
 
     async def settled(self) -> str:
-        """Return when the file is on the disk, where it is to be; or why it is not, empty if it is."""
+        """Return when the file is on the disk, where it is to be, as ``DurableFile.settled`` does."""
         return "" if self._durable is None else await self._durable.settled()
 
     def rotate(self) -> Mapping[str, object]:
@@ -203,9 +177,12 @@ class TicketKeys:
         except TicketKeyFileError as error:
             _log.warning("a restart will begin with new ticket keys: %s", error)
             return str(error)
+        self._bring_to_disk()
+        return ""
+
+    def _bring_to_disk(self) -> None:
         if self._durable is not None:
             self._durable.was_replaced()
-        return ""
 
     def _removal_failure(self) -> str:
         """Remove the file, which a full disk allows; return why that cannot be done, or empty."""
@@ -213,6 +190,7 @@ class TicketKeys:
             self._file.remove()
         except TicketKeyFileError as error:
             return str(error)
+        self._bring_to_disk()
         return ""
 
     def _own_to_encrypt(self, now: int) -> TicketKey | None:

@@ -68,12 +68,16 @@ class SmallFile:
         os.rename(temporary, name, src_dir_fd=self._directory, dst_dir_fd=self._directory)
 
     def sync(self) -> None:
-        """Return when the file as it is survives the machine's death; it takes as long as the disk likes."""
-        descriptor = os.open(self.path.name, _READ_FLAGS, dir_fd=self._directory)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        """Return when the file as it is, or that there is none, survives the machine's death.
+
+        It takes as long as the disk likes; may be called in another thread.
+        """
+        with suppress(FileNotFoundError):
+            descriptor = os.open(self.path.name, _READ_FLAGS, dir_fd=self._directory)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
         os.fsync(self._directory)
 
     def remove(self) -> None:
