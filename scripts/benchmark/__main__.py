@@ -10,7 +10,7 @@ import sys
 from benchmark import chart, markdown, report
 from benchmark.load import LoadError
 from benchmark.needs import missing
-from benchmark.options import MANY, SHARED, Options, parsed
+from benchmark.options import LIMIT, MANY, SHARED, Options, parsed
 from benchmark.stages import Run
 from rehearsal.directories import traversable_directory
 from rehearsal.programs import program
@@ -40,8 +40,10 @@ def _measured(options: Options) -> report.Document:
     load_before = f"{os.getloadavg()[0]:.1f}"
     with traversable_directory("tlsb") as programs:
         run = Run(options=options, programs=programs, say=_say)
-        if options.only - {MANY, SHARED}:
+        if options.only - {LIMIT, MANY, SHARED}:
             run.few_sessions()
+        if LIMIT in options.only:
+            run.at_a_limit()
         if SHARED in options.only:
             run.shared_sessions()
         if MANY in options.only:

@@ -12,8 +12,10 @@ from benchmark.workloads import FEW_KEYS, MANY_KEYS, million, workloads
 MANY = million().name
 #: Lookups of a cache whose sessions are shared through Redis, against those of one that shares none.
 SHARED = "shared"
+#: Updates of a cache that holds as many sessions as it may, against those of one with room.
+LIMIT = "limit"
 #: What can be measured: the workloads by name, and more.
-PARTS = (*(workload.name for workload in workloads()), "rpc", "handshakes", "echo", SHARED, MANY)
+PARTS = (*(workload.name for workload in workloads()), "rpc", "handshakes", "echo", LIMIT, SHARED, MANY)
 
 _DESCRIPTION = """\
 Measure Debian's own tlsmgr and ours side by side, and print a table. Each placement puts the

@@ -133,6 +133,7 @@ def name(line: Line) -> str:
         "million": "lookup, 1,000,000 keys",
         "mixed": "90% lookup, 10% update",
         "lookup, rpc": "lookup, RPC against attributes",
+        "update, at a limit": "update, cache full: against one with room",
         "lookup, shared": "lookup, redis: against diskcache:",
     }
     return names.get(line["workload"], line["workload"])

@@ -105,20 +105,20 @@ def debian(directory: Path, *, preload: Path | None = None) -> Iterator[MailServ
 
 @contextmanager
 def ours(
-    directory: Path, *, name: str = "ours", sharing: Mapping[str, str] | None = None
+    directory: Path, *, name: str = "ours", changes: Mapping[str, str] | None = None
 ) -> Iterator[MailServer]:
     """Run the installed Postfix with our three workers, under supervisord, in place of its tlsmgr.
 
     Args:
         directory: Empty; user postfix can enter it.
         name: What the report calls it.
-        sharing: The parameters with which it shares its sessions.
+        changes: Parameters that it has otherwise than usual.
 
     Raises:
         AssertionError: They do not start or stop; the message has the end of the logs.
     """
     parameters = mail_server_parameters(directory, "diskcache") | {"tlsmgr_service_name": _SERVICE}
-    parameters |= sharing or {}
+    parameters |= changes or {}
     port = free_port()
     postfix = PrivatePostfix(directory, parameters=parameters, services=[smtpd_service(port)])
     postfix.prepare()

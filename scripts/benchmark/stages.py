@@ -12,7 +12,17 @@ from benchmark.load import LoadGenerator, compiled, compiled_library
 from benchmark.options import Options
 from benchmark.rounds import Case, Outcome, run
 from benchmark.servers import MailServer, Server, debian, echo, ours
-from benchmark.workloads import FEW_KEYS, Protocol, encoded, filling, million, shared_lookup, workloads
+from benchmark.workloads import (
+    FEW_KEYS,
+    LIMITED_KEYS,
+    Protocol,
+    encoded,
+    filling,
+    limited_update,
+    million,
+    shared_lookup,
+    workloads,
+)
 from rehearsal.directories import traversable_directory
 from rehearsal.redis_server import RedisServer
 from rehearsal.sharing import farm_secret
@@ -66,6 +76,19 @@ class Run:
             self._measure(cases)
             self._weigh("after the load", servers)
 
+    def at_a_limit(self) -> None:
+        """Measure updates of a cache that is full, and of one that may hold any number."""
+        keys = min(self.options.keys, LIMITED_KEYS)
+        limit = {"tlsmgr_session_cache_entry_limit": str(keys)}
+        with ExitStack() as stack:
+            first, second = (stack.enter_context(traversable_directory(_PREFIX)) for _ in range(2))
+            servers = (
+                stack.enter_context(ours(first)).tlsmgr,
+                stack.enter_context(ours(second, name="ours, full", changes=limit)).tlsmgr,
+            )
+            self._fill(servers, keys)
+            self._measure(list(self._bench.of(limited_update(), servers, keys=keys)))
+
     def shared_sessions(self) -> None:
         """Measure lookups that are found at home, where sessions are shared and where they are not."""
         with ExitStack() as stack:
@@ -78,7 +101,7 @@ class Run:
             }
             servers = (
                 stack.enter_context(ours(first)).tlsmgr,
-                stack.enter_context(ours(second, name="ours, shared", sharing=sharing)).tlsmgr,
+                stack.enter_context(ours(second, name="ours, shared", changes=sharing)).tlsmgr,
             )
             self._fill(servers, FEW_KEYS)
             wait_for("shared sessions", lambda: len(store.keys()) >= FEW_KEYS)

@@ -53,6 +53,8 @@ _TARGETS = {
     ("update", 64): Target(figure="rate", must=7.0, aim=11.0),
     ("mixed", 16): Target(figure="rate", must=2.5, aim=4.0),
     ("lookup, rpc", 16): Target(figure="rate", must=1.0),
+    ("update, at a limit", 16): Target(figure="rate", must=0.5),
+    ("update, at a limit", 64): Target(figure="rate", must=0.5),
     ("lookup, shared", 1): Target(figure="median", must=1.05),
     ("lookup, shared", 16): Target(figure="rate", must=0.95),
     ("handshake, full, ticket made", 1): Target(figure="rate", must=0.95),

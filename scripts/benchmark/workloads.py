@@ -19,6 +19,8 @@ from tlsmgr.wire import attribute_client, calls, rpc
 
 #: How many sessions a cache has, in the lookups of which all fit into memory and in the others.
 FEW_KEYS, MANY_KEYS = 1000, 1_000_000
+#: How many sessions fill a cache up that is measured at its limit.
+LIMITED_KEYS = 20_000
 _SEED_SIZE = 32
 _SESSION_SIZE = 400
 _LOOKUPS, _UPDATES = 9, 1  # in ten requests that are mixed
@@ -84,6 +86,11 @@ def shared_lookup() -> Workload:
     """Return the workload of a server that shares its sessions: it finds all of them at home."""
     lookup = next(workload for workload in workloads() if workload.name == "lookup")
     return Workload(name="lookup, shared", requests=lookup.requests)
+
+
+def limited_update() -> Workload:
+    """Return the workload of a cache that is full: a session goes for each new one."""
+    return Workload(name="update, at a limit", requests=(_update(_FRESH),), connections=(16, 64))
 
 
 def million() -> Workload:

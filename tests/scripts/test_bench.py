@@ -65,6 +65,7 @@ def check_lines(lines: list[dict[str, Any]]) -> None:
     assert measured >= {
         (name, 1, where) for name in ("policy", "lookup", "update", "echo") for where in ("apart", "free")
     }
+    assert measured >= {("update, at a limit", 16, "apart"), ("update, at a limit", 64, "apart")}
     assert measured >= {("lookup, shared", 1, "together"), ("lookup, shared", 16, "apart")}
     assert sum(one["workload"].startswith("handshake, ") for one in lines) == 4
     for pair in (pair for one in lines for pair in one["rounds"]):
