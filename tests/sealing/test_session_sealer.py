@@ -13,6 +13,11 @@ from tlsmgr.storage.sessions import Change, Put, Remove, SessionStore, StoredSes
 
 KEYS = SealingKeys(keys=(SealingKey(bytes(range(32))),))
 NOW = 1_700_000_000.5
+#: Few ids, so that one of them is often saved twice, or saved and removed.
+IDS = st.sampled_from([b"", b"one", b"two"]) | st.binary(max_size=20)
+TIMES = st.floats(0, 2e9)
+PUTS = st.builds(Put, cache_id=IDS, session=st.binary(max_size=100), stored_at=TIMES, expires_at=TIMES)
+CHANGES = st.lists(PUTS | st.builds(Remove, cache_id=IDS), max_size=12)
 
 
 class Disk:
@@ -65,6 +70,27 @@ def test_what_was_saved_is_found_by_every_process_that_has_the_key(sessions: dic
         writer.save(Remove(cache_id=cache_id))
         assert reader.find(cache_id) is None
     assert reader.alarms == 0
+
+
+@given(CHANGES)
+def test_sealing_leaves_all_as_it_is_but_the_sessions(changes: list[Change]) -> None:
+    """In any mixture a change keeps its kind and place, and a session opens under its own id and times."""
+    alarms: list[None] = []
+    sealer = SessionSealer(CacheType.SMTPD, Sealer(KEYS, os.urandom), lambda: alarms.append(None))
+
+    def unsealed(change: Change) -> Change:
+        if isinstance(change, Remove):
+            return change
+        found = StoredSession(
+            session=change.session, stored_at=change.stored_at, expires_at=change.expires_at
+        )
+        opened = sealer.opened(change.cache_id, found)
+        return replace(change, session=b"sealed for another" if opened is None else opened.session)
+
+    sealed = sealer.sealed(changes)
+    assert [unsealed(change) for change in sealed] == changes
+    assert not alarms
+    assert not any(isinstance(change, Put) and change in changes for change in sealed)
 
 
 def test_an_entry_that_was_moved_changed_or_made_to_live_longer_is_a_miss_and_an_alarm() -> None:
