@@ -44,6 +44,10 @@ class OtherProcess:
         """Remove all that has expired."""
         self._tell("sweep", now)
 
+    def close(self, *, durably: bool) -> None:
+        """Close the store, which is the last thing to ask for."""
+        self._tell("close", durably)
+
     def _tell(self, *order: object) -> None:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -64,6 +68,8 @@ def _obey(store: SessionStore, order: str, arguments: list[Any]) -> None:
         store.apply(session_sealer().sealed([put]))
     elif order == "remove":
         store.apply([Remove(cache_id=bytes.fromhex(arguments[0]))])
+    elif order == "close":
+        store.close(durably=arguments[0])
     else:
         store.remove_expired(arguments[0], 1000)
 
