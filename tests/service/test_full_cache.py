@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.service.stores import TroubledStore, sealer, settings
+from tests.transport.lines import until
 from tlsmgr.errors import Status
 from tlsmgr.messages import CacheType, StatusReply, UpdateRequest
+from tlsmgr.service import kept_store
 from tlsmgr.service.session_cache import SessionCache
 from tlsmgr.service.session_memory import SessionMemory
 
@@ -96,6 +98,25 @@ def test_nothing_is_told_when_only_expired_sessions_went(
         assert cache.contents()["entries"] == LIMIT
         assert (_told(caplog), cache.figures.evictions) == ([], 0)
         await _save(cache, range(200, 201))
+        assert (_told(caplog), cache.figures.evictions) == ([_line(1)], 1)
+
+    _with_full_cache(tmp_path, work)
+
+
+def test_expired_sessions_that_go_for_a_lower_limit_are_nothing_to_tell(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Upkeep removes them when nothing is saved; those that were not over are told of."""
+    monkeypatch.setattr(kept_store, "_UPKEEP_SECONDS", 0.001)
+
+    async def work(cache: SessionCache, loop: Time) -> None:
+        loop.passed += LIFETIME
+        await _save(cache, range(2))
+        cache.use(settings(timeout=LIFETIME, entry_limit=2))
+        await until(lambda: cache.contents()["entries"] == 2)
+        assert (_told(caplog), cache.figures.evictions) == ([], 0)
+        cache.use(settings(timeout=LIFETIME, entry_limit=1))
+        await until(lambda: cache.contents()["entries"] == 1)
         assert (_told(caplog), cache.figures.evictions) == ([_line(1)], 1)
 
     _with_full_cache(tmp_path, work)

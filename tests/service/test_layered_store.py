@@ -59,7 +59,7 @@ def test_a_lowered_limit_is_worked_off(layers: LayeredStore, evictions: list[int
     """In steps, each of which says whether there is more to do."""
     layers.apply([_put(b"%d" % number, expires_at=4600.0 + number) for number in range(60)])
     layers.limits = StoreLimits(entries=5)
-    steps = [layers.keep_up() for _ in range(4)]
+    steps = [layers.keep_up(NOW) for _ in range(4)]
     assert steps == [True, True, True, False]
     assert sum(evictions) == 55
     assert [layers.lookup(each, NOW, TIMEOUT) for each in (b"54", b"55")] == [None, b"session"]
@@ -139,7 +139,7 @@ def test_without_a_store_memory_answers(tmp_path: Path, layers: LayeredStore) ->
     with pytest.raises(StoreError, match="not open"):
         layers.apply([_put()])
     with pytest.raises(StoreError, match="not open"):
-        layers.keep_up()
+        layers.keep_up(NOW)
 
 
 def test_another_store_has_other_sessions(tmp_path: Path, layers: LayeredStore) -> None:

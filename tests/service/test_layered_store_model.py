@@ -83,7 +83,7 @@ class LayeredStoreMachine(RuleBasedStateMachine):
     def limit(self, limit: int) -> None:
         """The limit is changed; what is too much goes, the nearest to expiry first."""
         self.layers.limits = StoreLimits(entries=limit)
-        while self.layers.keep_up():
+        while self.layers.keep_up(self.now):
             pass
         self._expect_within_limits()
 

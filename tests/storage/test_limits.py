@@ -81,7 +81,7 @@ def test_large_sessions_go_a_few_at_a_time(store: SessionStore) -> None:
         [put(name, size=60_000) for name in range(10)] + [put(name, size=1) for name in range(10, 10_000)]
     )
     assert len(store.apply([put(name) for name in range(10_000, 10_020)], limits).evicted) < 5
-    while store.evict(limits, 25):
+    while store.evict(limits, 25, NOW).evicted:
         pass
     assert store.count() == 10_000
 
@@ -111,7 +111,7 @@ def test_a_store_far_over_its_limit_loses_large_sessions_in_steps(store: Session
 def test_without_limits_nothing_goes(store: SessionStore) -> None:
     """Zero is no limit."""
     assert store.apply([put(name) for name in range(100)], StoreLimits()).evicted == []
-    assert store.evict(StoreLimits(), 100) == []
+    assert store.evict(StoreLimits(), 100, NOW).evicted == []
     assert store.count() == 100
 
 
@@ -172,7 +172,7 @@ def test_a_limit_that_was_lowered_is_reached_in_steps(store: SessionStore) -> No
     store.apply([put(2000)], limits)
     former = store.count()
     assert 960 <= former <= 1000
-    while evicted := store.evict(limits, 25):
+    while evicted := store.evict(limits, 25, NOW).evicted:
         assert len(evicted) <= 25
         assert store.count() == former - len(evicted)
         former = store.count()

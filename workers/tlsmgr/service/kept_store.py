@@ -35,12 +35,16 @@ class KeptStore:
         layers: What the store is attached to.
         open_store: Opens it.
         label: The cache's name, for the log.
+        clock: The time of day in seconds since 1970.
     """
 
-    def __init__(self, layers: LayeredStore, open_store: OpenStore, label: str) -> None:
+    def __init__(
+        self, layers: LayeredStore, open_store: OpenStore, label: str, clock: Callable[[], float]
+    ) -> None:
         self._layers = layers
         self._open_store: OpenStore | None = open_store
         self._label = label
+        self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._trouble = OccasionalLog(_log, self._loop.time)
         # One for all stores that there come to be: what waits in it is answered, whichever is open.
@@ -154,7 +158,7 @@ class KeptStore:
     def _keep_up(self) -> None:
         pause = _UPKEEP_SECONDS
         try:
-            if self._layers.keep_up():
+            if self._layers.keep_up(self._clock()):
                 pause = _UPKEEP_PAUSE_SECONDS
         except StoreBusyError:
             pause = _UPKEEP_PAUSE_SECONDS

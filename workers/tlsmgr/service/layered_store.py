@@ -147,8 +147,11 @@ class LayeredStore:
         self.apply([Remove(cache_id=cache_id) for _, cache_id, head in page if self._sealer.is_revoked(head)])
         return page[-1][0] if page else None
 
-    def keep_up(self) -> bool:
+    def keep_up(self, now: float) -> bool:
         """Take a step, of less than 2 ms, of what keeps the store within its limits and small.
+
+        Args:
+            now: The time of day, for which to tell what goes before its time.
 
         Returns:
             Whether there is more to do.
@@ -157,9 +160,9 @@ class LayeredStore:
             StoreError: The store cannot be used.
         """
         store = self._opened()
-        evicted = store.evict(self.limits, _EVICTIONS_PER_STEP)
-        if evicted:
-            self._forget_evicted(Applied(evicted=evicted))
+        applied = store.evict(self.limits, _EVICTIONS_PER_STEP, now)
+        if applied.evicted:
+            self._forget_evicted(applied)
             return True
         return store.release_space()
 

@@ -74,7 +74,7 @@ class SessionCache:
         self._removal: asyncio.Task[str] | None = None
         self.figures = self._layers.figures
         label = settings.cache_type.value
-        self._kept = None if open_store is None else KeptStore(self._layers, open_store, label)
+        self._kept = None if open_store is None else KeptStore(self._layers, open_store, label, clock)
         self._shared: SharedSessions | None = None
         self.use(settings)
 

@@ -162,24 +162,24 @@ class SessionStore:
         return Applied(
             done=done,
             evicted=_cache_ids(rows),
-            expired=_expired(rows, changes) if rows else 0,
+            expired=_expired(rows, _latest(changes)) if rows else 0,
             epoch=self._database.epoch_of_commit,
         )
 
-    def evict(self, limits: StoreLimits, at_most: int) -> list[bytes]:
+    def evict(self, limits: StoreLimits, at_most: int, now: float) -> Applied:
         """Remove up to ``at_most`` entries, the nearest to expiry first, if there are too many.
 
-        This is for the time after a limit was lowered, to be called until it returns nothing:
+        This is for the time after a limit was lowered, to be called until it removes nothing:
         ``apply`` keeps a store within limits that it is within.
 
         Returns:
-            The cache ids of what was removed.
+            What was removed, and how much of that had expired at ``now``.
         """
         if not self._room.is_over(limits):
-            return []  # without waiting for anybody's lock
+            return Applied()  # without waiting for anybody's lock
         with self._database.transaction("remove sessions"):
             rows = self._room.reduce(limits, at_most)
-        return _cache_ids(rows)
+        return Applied(evicted=_cache_ids(rows), expired=_expired(rows, now))
 
     def _apply_run(self, run: Sequence[Change], places: Mapping[bytes, int]) -> list[bool]:
         # All of one kind: saved at once, but removed one by one, since each has its own answer.
@@ -272,8 +272,11 @@ class SessionStore:
         return self._database.number(statements.COUNT_EXPIRED, now)
 
 
-def _expired(rows: Sequence[Row], changes: Sequence[Change]) -> int:
-    now = max((change.stored_at for change in changes if isinstance(change, Put)), default=0.0)
+def _latest(changes: Sequence[Change]) -> float:
+    return max((change.stored_at for change in changes if isinstance(change, Put)), default=0.0)
+
+
+def _expired(rows: Sequence[Row], now: float) -> int:
     return sum(isinstance(expires_at, float) and expires_at <= now for _, _, expires_at in rows)
 
 
