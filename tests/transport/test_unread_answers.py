@@ -2,11 +2,15 @@
 
 import asyncio
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 import pytest
 import uvloop
 
 from tests.transport.lines import Lines, connected, serving, size_that_the_kernel_takes, until
+from tests.transport.test_limits import ask
 from tlsmgr.transport.deadline import Deadlines
 
 QUICK = Deadlines(half_request=0.05, write=0.05)
@@ -119,3 +123,58 @@ def test_a_half_closed_client_that_does_not_read_is_dropped() -> None:
             writer.transport.abort()
 
     uvloop.run(run())
+
+
+async def _read_slowly(client: socket.socket, bite: int) -> None:
+    """Read so many bytes about once a millisecond, for ever."""
+    with suppress(ConnectionError):
+        while await asyncio.get_running_loop().sock_recv(client, bite):  # noqa: ASYNC110 - it waits for no event
+            await asyncio.sleep(0.001)
+
+
+@asynccontextmanager
+async def slow_client(path: Path, requests: bytes, bite: int) -> AsyncIterator[None]:
+    """Ask for much, and read it slowly."""
+    loop = asyncio.get_running_loop()
+    with socket.socket(socket.AF_UNIX) as client:
+        client.setblocking(False)  # noqa: FBT003 - socket's own signature
+        await loop.sock_connect(client, str(path))
+        await loop.sock_sendall(client, requests)
+        reading = loop.create_task(_read_slowly(client, bite))
+        try:
+            yield
+        finally:
+            reading.cancel()
+            await asyncio.wait([reading])
+
+
+@pytest.mark.parametrize(
+    ("requests", "bite"),
+    [(b"BIG 60000\n" * 1000, 8), (b"BIG %d\n" % MORE_THAN_THE_KERNEL_HOLDS, 2000)],
+    ids=["many answers", "one that goes out piece by piece"],
+)
+def test_a_client_that_reads_slowly_for_ever_is_dropped_in_time(
+    caplog: pytest.LogCaptureFixture, requests: bytes, bite: int
+) -> None:
+    """What it reads buys it no time, little is held for it, and another one is served meanwhile."""
+    deadline = 0.5
+
+    async def run() -> None:
+        slow, answered = Lines(), 0
+        dialogues = [Lines(), slow]  # the last one is for the first client
+        began = asyncio.get_running_loop().time()
+        async with (
+            serving(dialogues.pop, deadlines=Deadlines(write=deadline)) as (server, path),
+            slow_client(path, requests, bite),
+        ):
+            await until(lambda: slow.taken > 0)
+            async with connected(path) as other:
+                while await ask(other) == b"a\n" and server.figures.open == 2:
+                    answered += 1
+                assert server.figures.open == 1
+        assert asyncio.get_running_loop().time() - began > 0.9 * deadline
+        assert answered > 0
+        assert slow.taken < 50
+
+    uvloop.run(run())
+    assert caplog.text.count("does not read its answers") == 1
