@@ -1,10 +1,12 @@
 import random
+import sqlite3
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.storage.planting import plant
 from tlsmgr.storage.sessions import Put, Remove, SessionStore, StoreLimits
 
 NOW = 1_000_000.0
@@ -34,6 +36,16 @@ def test_what_was_just_saved_may_go_at_once(store: SessionStore) -> None:
 
 def test_entries_whose_time_was_over_are_told_apart(store: SessionStore) -> None:
     """Nobody misses them, so they are no reason for a higher limit."""
+    applied = store.apply([put(1, expires_at=NOW), put(2), put(3), put(4)], StoreLimits(entries=2))
+    assert (sorted(applied.evicted), applied.expired) == ([b"1", b"2"], 1)
+
+
+def test_planted_rows_are_none_of_the_entries_that_expired(
+    store: SessionStore, intruder: sqlite3.Connection
+) -> None:
+    """Who saves is told of neither, so that no more are said to have expired than went."""
+    for key in ("planted", "too"):
+        plant(intruder, key=key, expire_time=NOW - 1)
     applied = store.apply([put(1, expires_at=NOW), put(2), put(3), put(4)], StoreLimits(entries=2))
     assert (sorted(applied.evicted), applied.expired) == ([b"1", b"2"], 1)
 

@@ -277,7 +277,9 @@ def _latest(changes: Sequence[Change]) -> float:
 
 
 def _expired(rows: Sequence[Row], now: float) -> int:
-    return sum(isinstance(expires_at, float) and expires_at <= now for _, _, expires_at in rows)
+    # Of those that ``_cache_ids`` tells.
+    ours = [expires_at for _, key, expires_at in rows if isinstance(key, bytes)]
+    return sum(isinstance(expires_at, float) and expires_at <= now for expires_at in ours)
 
 
 def _cache_ids(rows: Sequence[Row]) -> list[bytes]:
