@@ -1,3 +1,5 @@
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -32,3 +34,18 @@ def test_a_directory_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     (tmp_path / "tlsmgr.former_service_name").mkdir()
     with pytest.raises(HostError, match="former_service_name"):
         FormerValue.load(tmp_path)
+
+
+def test_a_symbolic_link_is_not_followed(tmp_path: Path) -> None:
+    """It is refused for reading, and replaced when a value is saved; so is one where the new file is made."""
+    victim = tmp_path / "victim"
+    victim.write_text("ours\nset theirs\n")
+    path = tmp_path / "tlsmgr.former_service_name"
+    for name in (path.name, f"{path.name}.new", f"{path.name}.{os.getpid()}"):
+        (tmp_path / name).symlink_to(victim)
+    with pytest.raises(HostError, match=r"cannot read .*former_service_name: Too many levels"):
+        FormerValue.load(tmp_path)
+    FormerValue(value="x").save(tmp_path)
+    assert FormerValue.load(tmp_path) == FormerValue(value="x")
+    assert stat.S_IMODE(path.lstat().st_mode) == 0o644
+    assert victim.read_text() == "ours\nset theirs\n"

@@ -1,13 +1,19 @@
 """What tlsmgr_service_name was before, kept beside main.cf until it is put back."""
 
-import os
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from tlsmgr.errors import HostError
+from tlsmgr.storage.small_file import SmallFile
 
 _NAME = "tlsmgr.former_service_name"
+# As main.cf, in which the value stood.
+_MODE = 0o644
+# More than postconf takes.
+_SIZE_MAX = 1 << 20
 _SET = "set"
 _UNSET = "unset"
 
@@ -23,7 +29,8 @@ class FormerValue:
     def load(cls, directory: Path) -> Self | None:
         """Return what was saved in the configuration directory, or None if nothing was."""
         try:
-            text = (directory / _NAME).read_text(encoding="utf-8")
+            with _opened(directory / _NAME) as file:
+                text = file.read().decode()
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -35,11 +42,10 @@ class FormerValue:
     def save(self, directory: Path) -> None:
         """Keep the value in the configuration directory, replaced in one step."""
         path = directory / _NAME
-        temporary = path.with_name(f"{_NAME}.{os.getpid()}")
+        text = _UNSET if self.value is None else f"{_SET} {self.value}"
         try:
-            text = _UNSET if self.value is None else f"{_SET} {self.value}"
-            temporary.write_text(f"{self.ours}\n{text}\n", encoding="utf-8")
-            temporary.replace(path)
+            with _opened(path) as file:
+                file.replace(f"{self.ours}\n{text}\n".encode())
         except OSError as error:
             raise HostError(f"cannot write {path}: {error.strerror}") from error
 
@@ -50,3 +56,10 @@ class FormerValue:
             (directory / _NAME).unlink(missing_ok=True)
         except OSError as error:
             raise HostError(f"cannot remove {directory / _NAME}: {error.strerror}") from error
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[SmallFile]:
+    with closing(SmallFile(path, size_max=_SIZE_MAX, mode=_MODE)) as file:
+        file.open()
+        yield file

@@ -1,4 +1,4 @@
-"""A small file that is read whole and replaced whole, for its owner alone."""
+"""A small file that is read whole and replaced whole; for its owner alone, unless another mode is given."""
 
 import errno
 import os
@@ -22,11 +22,13 @@ class SmallFile:
     Args:
         path: absolute, in a directory of the user that this process runs as.
         size_max: bytes that are read at most.
+        mode: permission bits of what is written, whatever the umask.
     """
 
-    def __init__(self, path: Path, *, size_max: int) -> None:
+    def __init__(self, path: Path, *, size_max: int, mode: int = 0o600) -> None:
         self.path = path
         self._size_max = size_max
+        self._mode = mode
         self._directory = _CLOSED
 
     def open(self) -> None:
@@ -59,9 +61,9 @@ class SmallFile:
         name = self.path.name
         temporary = name + _NEW_SUFFIX
         self._remove(temporary)  # what a killed one left
-        descriptor = os.open(temporary, _WRITE_FLAGS, 0o600, dir_fd=self._directory)
+        descriptor = os.open(temporary, _WRITE_FLAGS, self._mode, dir_fd=self._directory)
         try:
-            os.fchmod(descriptor, 0o600)
+            os.fchmod(descriptor, self._mode)
             write_whole(descriptor, content)
         finally:
             os.close(descriptor)
