@@ -86,6 +86,21 @@ def test_a_store_that_another_process_makes_is_busy(directory: Path) -> None:
     assert not (directory / "cache.db.making").exists()
 
 
+def test_a_link_where_a_database_is_made_is_not_followed(directory: Path, tmp_path: Path) -> None:
+    """What is in the directory that it leads to is not removed; once it has gone, the database is made."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "cache.db").write_text("mine")
+    directory.mkdir(mode=0o700)
+    (directory / "cache.db.making").symlink_to(elsewhere)
+    with pytest.raises(StoreError, match="cannot make the database: Not a directory"):
+        SessionStore(directory, checkpoints=True)
+    assert [path.name for path in elsewhere.iterdir()] == ["cache.db"]
+    (directory / "cache.db.making").unlink()
+    with SessionStore(directory, checkpoints=True) as store:
+        assert store.count() == 0
+
+
 def test_opening_waits_as_long_as_it_is_told_to(directory: Path) -> None:
     """A worker that starts has the time; one that serves has not."""
     directory.mkdir(mode=0o700)

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.storage.test_quarantine import fill
 from tlsmgr.errors import StoreError
-from tlsmgr.storage.directory import prepare_directory
+from tlsmgr.storage.directory import opened_directory, prepare_directory
+from tlsmgr.storage.quarantine import mark_in_use
 from tlsmgr.storage.sessions import Put, SessionStore
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
@@ -107,6 +109,32 @@ def test_a_dangling_link_for_the_database_makes_no_file(tmp_path: Path, director
     with pytest.raises(StoreError, match="is a link"):
         prepare_directory(directory)
     assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("name", ["cache.db.in-use-saver", "cache.db.in-use-other"])
+def test_a_mark_that_is_a_link_is_not_written_through(directory: Path, tmp_path: Path, name: str) -> None:
+    """Nor does the store come to be used."""
+    fill(directory)
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    (directory / name).unlink(missing_ok=True)
+    (directory / name).symlink_to(victim)
+    with pytest.raises(StoreError, match="cannot read its marks: Too many levels of symbolic links"):
+        SessionStore(directory, checkpoints=name.endswith("saver"))
+    assert victim.read_text() == "mine"
+
+
+def test_a_link_where_a_mark_is_made_is_replaced_and_not_followed(directory: Path, tmp_path: Path) -> None:
+    """The mark is there, and what the link leads to is as before."""
+    directory.mkdir(mode=0o700)
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    (directory / "cache.db.in-use-saver.new").symlink_to(victim)
+    with opened_directory(directory) as place:
+        mark_in_use(place, saves=True, boot="this one")
+    assert (directory / "cache.db.in-use-saver").read_text() == "this one"
+    assert not (directory / "cache.db.in-use-saver").is_symlink()
+    assert victim.read_text() == "mine"
 
 
 @as_root

@@ -297,18 +297,6 @@ def test_a_mark_that_cannot_be_written_is_not_there(directory: Path) -> None:
     assert list(directory.iterdir()) == []
 
 
-def test_a_mark_that_is_a_link_is_not_written_through(directory: Path, tmp_path: Path) -> None:
-    """Nor does the store come to be used."""
-    fill(directory)
-    victim = tmp_path / "victim"
-    victim.write_text("mine")
-    (directory / "cache.db.in-use-saver").unlink(missing_ok=True)
-    (directory / "cache.db.in-use-saver").symlink_to(victim)
-    with pytest.raises(StoreError):
-        SessionStore(directory, checkpoints=True)
-    assert victim.read_text() == "mine"
-
-
 @pytest.mark.parametrize("seed", range(40))
 def test_random_damage_is_got_over(directory: Path, seed: int) -> None:
     """Whatever bytes are changed: no error but ours, and after a few attempts a store that works."""

@@ -1,5 +1,7 @@
 """The history file: what is kept, and what is made of a bad one."""
 
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -43,3 +45,34 @@ def test_a_file_that_cannot_be_written_is_as_before(tmp_path: Path) -> None:
     with pytest.raises(HostError, match=f"cannot write {target}"):
         replace_file(target, "text", mode=0o600)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_symbolic_link_in_place_of_a_file_is_replaced_and_not_followed(tmp_path: Path) -> None:
+    """One where the new file is made is refused, and is in nobody's way the next time."""
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    target, new = tmp_path / "file", tmp_path / f".file.{os.getpid()}.new"
+    for link in (target, new):
+        link.symlink_to(victim)
+    with pytest.raises(HostError, match=f"cannot write {target}: File exists"):
+        replace_file(target, "text", mode=0o644)
+    assert target.is_symlink()
+    replace_file(target, "text", mode=0o644)
+    assert stat.S_IMODE(target.lstat().st_mode) == 0o644
+    assert (target.read_text(), victim.read_text()) == ("text", "mine")
+
+
+def test_a_symbolic_link_in_place_of_the_history_is_refused(tmp_path: Path) -> None:
+    """It is neither read nor replaced, and the error says what to do."""
+    victim = tmp_path / "victim"
+    history = History(tmp_path)
+    history.add(Snapshot(time=1000, figures={}))
+    (tmp_path / "tlsmgr_history.jsonl").rename(victim)
+    before = victim.read_text()
+    (tmp_path / "tlsmgr_history.jsonl").symlink_to(victim)
+    with pytest.raises(HostError, match="remove it to begin anew"):
+        history.add(Snapshot(time=2000, figures={}))
+    assert victim.read_text() == before
+    (tmp_path / "tlsmgr_history.jsonl").unlink()
+    history.add(Snapshot(time=2000, figures={}))
+    assert [each.time for each in history.load()] == [2000]

@@ -12,6 +12,7 @@ from rehearsal.sandbox import Sandbox
 from tests.upkeep.scripts import NAMES, call, call_quietly
 from tlsmgr.client import CacheType
 from tlsmgr.errors import ExitCode
+from tlsmgr.service.ticket_keys import rotation_mark
 from tlsmgr.tickets import TicketKey
 from tlsmgr.upkeep.history import History
 
@@ -195,6 +196,16 @@ def test_rotate_ticket_keys(sandbox: Sandbox) -> None:
     assert third is not None
     assert third.name not in (first.name, second.name)
     assert _key(sandbox, second.name) is not None
+
+
+def test_the_mark_of_a_rotation_is_not_made_through_a_symbolic_link(sandbox: Sandbox) -> None:
+    """The link itself is the mark: nothing is made where it leads to."""
+    mark = rotation_mark(sandbox.data)
+    mark.symlink_to(sandbox.root / "elsewhere")
+    for _ in range(2):
+        call_quietly(sandbox, "rotate-ticket-keys")
+    assert mark.is_symlink()
+    assert not (sandbox.root / "elsewhere").exists()
 
 
 def test_rotate_ticket_keys_says_when_there_are_none(sandbox: Sandbox) -> None:

@@ -1,4 +1,4 @@
-"""The other files of the workers: removed, locked, or with a symbolic link in their place."""
+"""The other files of the workers: removed, or locked."""
 
 import fcntl
 import shutil
@@ -8,23 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal.running_worker import RunningWorker
 from rehearsal.sandbox import Sandbox
 from rehearsal.waiting import wait_for
 from tests.system.faults.claims import (
-    RECOVERY_SECONDS,
     check_logged_once,
     check_recovery,
     check_what_is_always_answered,
     is_found,
     save,
-    store_directory,
 )
-from tlsmgr.errors import ExitCode
 
 pytestmark = pytest.mark.system
-
-CONTENT = b"somebody else's"
 
 
 @pytest.fixture
@@ -33,15 +27,6 @@ def sandbox() -> Iterator[Sandbox]:
     with Sandbox(caches=("smtpd",)) as made:
         made.configure("tls_random_prng_update_period = 1s")
         yield made
-
-
-@pytest.fixture
-def victim(sandbox: Sandbox) -> Path:
-    """Give a file that nobody may change."""
-    path = sandbox.root / "victim"
-    path.write_bytes(CONTENT)
-    path.chmod(0o600)
-    return path
 
 
 def exchange_file(sandbox: Sandbox) -> Path:
@@ -107,95 +92,3 @@ def test_run_directory_removed(sandbox: Sandbox) -> None:
 
 def _answers(sandbox: Sandbox, name: str) -> bool:
     return sandbox.socket(name).exists() and sandbox.answers(name)
-
-
-def test_symbolic_link_in_place_of_the_exchange_file(sandbox: Sandbox, victim: Path) -> None:
-    """It is refused, and said so; seeds go on, and the file is made once the link has gone."""
-    exchange_file(sandbox).symlink_to(victim)
-    worker = sandbox.start("prng-server")
-    worker.wait_for_log("it is a symbolic link; remove it, and the file is made again")
-    assert sandbox.answers("prng-server")
-    assert victim.read_bytes() == CONTENT
-    exchange_file(sandbox).unlink()
-    wait_for(
-        "exchange file", exchange_file(sandbox).exists, seconds=RECOVERY_SECONDS, evidence=lambda: worker.log
-    )
-
-
-def test_symbolic_link_in_place_of_a_pid_file(sandbox: Sandbox, victim: Path) -> None:
-    """The worker does not start, and says why."""
-    sandbox.run.mkdir(mode=0o700)
-    (sandbox.run / "cache-server.pid").symlink_to(victim)
-    worker = sandbox.launch("cache-server")
-    assert worker.wait() == ExitCode.HOST
-    check_logged_once(worker, "cannot open pid file")
-    assert victim.read_bytes() == CONTENT
-
-
-@pytest.mark.parametrize("which", ["postfix", "rpc"])
-def test_symbolic_link_in_place_of_a_socket(sandbox: Sandbox, victim: Path, which: str) -> None:
-    """At the start it is an error; for a worker that runs, a warning until the link has gone."""
-    path = sandbox.postfix_socket if which == "postfix" else sandbox.socket("cache-server")
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    path.symlink_to(victim)
-    refused = sandbox.launch("cache-server")
-    assert refused.wait() == ExitCode.ADDRESS_IN_USE
-    check_logged_once(refused, "a file that is no socket is there; move it away")
-    path.unlink()
-    worker = sandbox.start("cache-server")
-    path.unlink()
-    path.symlink_to(victim)
-    worker.wait_for_log("a file that is no socket is there; move it away")
-    assert victim.read_bytes() == CONTENT
-    path.unlink()
-    wait_for("socket", path.exists, evidence=lambda: worker.log)
-    check_recovery(sandbox, worker)
-
-
-def test_symbolic_link_in_place_of_the_ticket_key_file(sandbox: Sandbox, victim: Path) -> None:
-    """It is not read; new keys are given out, and the next ones take the link's place."""
-    path = sandbox.data / "tlsmgr_ticket_keys"
-    path.symlink_to(victim)
-    path.with_name(path.name + ".new").symlink_to(victim)
-    worker = sandbox.start("cache-server")
-    check_logged_once(worker, "it is a symbolic link; remove it")
-    check_what_is_always_answered(sandbox)
-    assert not path.is_symlink()
-    assert path.stat().st_size < 1024
-    assert victim.read_bytes() == CONTENT
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["cache.db", "cache.db-wal", "cache.db-shm", "cache.db-journal", "cache.db.in-use-saver"],
-)
-def test_symbolic_link_in_place_of_a_file_of_a_store(sandbox: Sandbox, victim: Path, name: str) -> None:
-    """The store is not used while it is there, and is without anybody's help afterwards."""
-    worker = sandbox.start("cache-server")
-    assert save(sandbox, b"before")
-    assert worker.stop() == 0
-    path = store_directory(sandbox) / name
-    path.unlink(missing_ok=True)
-    path.symlink_to(victim)
-    check_refused(sandbox, sandbox.start("cache-server"), path, victim)
-
-
-def check_refused(sandbox: Sandbox, worker: RunningWorker, link: Path, victim: Path) -> None:
-    """See that the link is not followed and that a store comes to be used once it has gone."""
-    check_what_is_always_answered(sandbox)
-    assert not save(sandbox, b"meanwhile")
-    assert str(store_directory(sandbox)) in worker.log
-    assert victim.read_bytes() == CONTENT
-    link.unlink()
-    check_recovery(sandbox, worker)
-    assert victim.read_bytes() == CONTENT
-
-
-def test_symbolic_link_in_place_of_the_damage_mark(sandbox: Sandbox, victim: Path) -> None:
-    """That it is there is what counts: the store is set aside, and what it points to is left alone."""
-    worker = sandbox.start("cache-server")
-    assert save(sandbox, b"before")
-    (store_directory(sandbox) / "cache.db.damaged").symlink_to(victim)
-    wait_for("new start", lambda: "a new one is begun" in worker.log, evidence=lambda: worker.log)
-    check_recovery(sandbox, worker)
-    assert victim.read_bytes() == CONTENT

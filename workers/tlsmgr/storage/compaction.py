@@ -1,7 +1,6 @@
 """Giving all free space of a store back at once, while nobody else has it open."""
 
 import os
-import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from tlsmgr.storage.directory import FILE_NAMES, prepare_directory, sole_owner
 from tlsmgr.storage.failures import store_errors
 from tlsmgr.storage.opening import open_database
 from tlsmgr.storage.quarantine import boot_identity
+from tlsmgr.storage.reading import connect_to_read
 from tlsmgr.storage.settings import DATABASE_NAME
 
 # What a compaction that was interrupted leaves; the next one begins by removing it.
@@ -77,9 +77,8 @@ def free_bytes(directory: Path) -> int:
     """
     with (
         store_errors(str(directory), "read its free space"),
-        closing(sqlite3.connect(directory / DATABASE_NAME, timeout=2.0, isolation_level=None)) as connection,
+        closing(connect_to_read(directory)) as connection,
     ):
-        connection.execute("PRAGMA wal_autocheckpoint = 0").fetchall()
         ((pages,),) = connection.execute("PRAGMA freelist_count").fetchall()
         ((size,),) = connection.execute("PRAGMA page_size").fetchall()
     return int(pages) * int(size)

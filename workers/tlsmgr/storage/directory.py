@@ -93,6 +93,16 @@ def make_file(name: str, directory: int) -> None:
             os.close(made)
 
 
+def check_plain(status: os.stat_result, path: Path) -> None:
+    """Refuse what is no file of its own; ``status`` is of the path itself, no link followed.
+
+    Raises:
+        StoreError: it is something else, or has another name.
+    """
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+        raise StoreError(f"session store {path}: is a link or no plain file; remove it")
+
+
 def _check_path(path: Path) -> None:
     if not path.is_absolute():
         raise StoreError(f"session store {path}: the path must be absolute")
@@ -104,8 +114,7 @@ def _check_file(directory: int, name: str, path: Path) -> None:
     # All but the database come and go with the connections of other processes.
     with suppress(FileNotFoundError):
         status = os.stat(name, dir_fd=directory, follow_symlinks=False)
-        if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
-            raise StoreError(f"session store {path}: is a link or no plain file; remove it")
+        check_plain(status, path)
         _check_ours(status, path)
         if stat.S_IMODE(status.st_mode) != _FILE_MODE:
             # No link, and in a directory that only we can write: following is safe.

@@ -17,6 +17,7 @@ from tlsmgr.storage.settings import DATABASE_NAME, DISKCACHE_SETTINGS
 #: Where a database is made, within the directory that it is made for.
 MAKING_NAME = f"{DATABASE_NAME}.making"
 _MODE = 0o700
+_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def make_database(directory: Path) -> None:
@@ -40,16 +41,24 @@ def make_database(directory: Path) -> None:
 
 
 def discard_making(place: int) -> None:
-    """Remove what a process that died left half made in the directory with this descriptor."""
+    """Remove what a process that died left half made in the directory with this descriptor.
+
+    Raises:
+        NotADirectoryError: something else is there, such as a symbolic link, which is not followed.
+    """
     with suppress(FileNotFoundError):
-        for name in FILE_NAMES:
-            with suppress(FileNotFoundError):
-                os.unlink(f"{MAKING_NAME}/{name}", dir_fd=place)
+        making = os.open(MAKING_NAME, _FLAGS, dir_fd=place)
+        try:
+            for name in FILE_NAMES:
+                with suppress(FileNotFoundError):
+                    os.unlink(name, dir_fd=making)
+        finally:
+            os.close(making)
         os.rmdir(MAKING_NAME, dir_fd=place)
 
 
 def _make_in(private: Path) -> None:
-    descriptor = os.open(private, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    descriptor = os.open(private, _FLAGS)
     try:
         make_file(DATABASE_NAME, descriptor)
     finally:

@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from tlsmgr.errors import StoreError
+from tlsmgr.storage.directory import check_plain
 from tlsmgr.storage.failures import store_errors
 from tlsmgr.storage.listing import PAGE_SIZE, ListedEntry, read_page
 from tlsmgr.storage.quarantine import boot_identity, refuse_distrusted
@@ -29,12 +30,16 @@ def connect_to_read(directory: Path) -> sqlite3.Connection:
     """Return a connection to a store's database that changes nothing in it.
 
     Raises:
-        StoreError: there is no database.
+        StoreError: there is no database, or a link in its place.
         sqlite3.Error: it cannot be opened.
     """
     path = directory / DATABASE_NAME
-    if not path.exists():
-        raise StoreError(f"session store {directory}: there is no {DATABASE_NAME}; the cache server makes it")
+    try:
+        check_plain(path.lstat(), path)  # of all files, SQLite follows a link for this one
+    except FileNotFoundError as error:
+        raise StoreError(
+            f"session store {directory}: there is no {DATABASE_NAME}; the cache server makes it"
+        ) from error
     # mode=ro could not make the shared index of a log that nobody has open; query_only writes nothing.
     connection = sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True, isolation_level=None)
     own = connection_pragmas() | {"busy_timeout": _BUSY_MILLISECONDS, "query_only": 1}

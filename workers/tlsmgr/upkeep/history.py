@@ -46,7 +46,8 @@ class History:
             HostError: the file cannot be read.
         """
         try:
-            lines = self._path.read_text(encoding="utf-8", errors="replace").splitlines()
+            with open(self._path, encoding="utf-8", errors="replace", opener=_open_itself) as stream:
+                lines = stream.read().splitlines()
         except FileNotFoundError:
             return []
         except OSError as error:
@@ -101,6 +102,11 @@ def replace_file(path: Path, text: str, *, mode: int) -> None:
         raise HostError(
             f"cannot write {path}: {error.strerror}; its directory must be $mail_owner's to write to"
         ) from error
+
+
+def _open_itself(path: str, flags: int) -> int:
+    """Open a file, and nothing that a symbolic link leads to; do not wait for the writer of a FIFO."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 def _numbers(name: str, value: object) -> Iterator[tuple[str, float]]:

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 
 from tlsmgr.config.settings import Settings
 from tlsmgr.errors import HostError
@@ -26,7 +27,8 @@ def _leave_mark(settings: Settings) -> None:
     """Have the cache server do it when it starts: only it can open the keys on disk."""
     mark = rotation_mark(settings.data_directory)
     try:
-        mark.touch(mode=0o600)
+        with suppress(FileExistsError):  # whatever it is: that it is there is what counts
+            mark.touch(mode=0o600, exist_ok=False)
     except OSError as error:
         raise HostError(f"cannot make {mark}: {error.strerror}; check data_directory") from error
 
