@@ -4,12 +4,14 @@ import os
 import signal
 import socket
 import stat
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from rehearsal.attribute_client import AttributeClient
 from rehearsal.sandbox import Sandbox
+from tlsmgr.cli.workers import WORKERS
 from tlsmgr.errors import ExitCode
 from tlsmgr.messages import CacheType, PolicyRequest, SeedReply, SeedRequest, Verb
 
@@ -145,3 +147,27 @@ def test_a_run_directory_that_others_may_write_to_is_refused(sandbox: Sandbox) -
 
     assert worker.wait() == ExitCode.HOST
     assert f"{sandbox.run} must belong to $mail_owner" in worker.log
+
+
+@pytest.mark.parametrize("name", WORKERS)
+def test_each_socket_keeps_to_the_limit_of_connections(sandbox: Sandbox, name: str) -> None:
+    """At the limit an idle one is closed for each new one; a lower limit holds from SIGHUP on."""
+    sandbox.configure("tlsmgr_client_connection_limit = 3")
+    worker = sandbox.start(name)
+    assert _open_after(sandbox, name, clients=6) == 3
+    sandbox.configure("tlsmgr_client_connection_limit = 2")
+    worker.signal(signal.SIGHUP)
+    worker.wait_for_log("configuration read again")
+    assert _open_after(sandbox, name, clients=6) == 2
+
+
+def _open_after(sandbox: Sandbox, name: str, *, clients: int) -> object:
+    """Return how many connections are open when so many have come, who stay."""
+    with ExitStack() as stack:
+        for _ in range(clients):
+            client = stack.enter_context(sandbox.client(name))
+            client.call("ping")
+        match client.call("stats"):
+            case {"connections": {"rpc": {"open": count}}}:
+                return count
+    pytest.fail("the statistics do not tell of connections")

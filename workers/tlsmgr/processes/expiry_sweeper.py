@@ -73,6 +73,7 @@ class ExpirySweeper:
             listen(self._settings.tlsmgr_run_directory / f"{KIND.name}.sock", mode=0o600),
             self._rpc_dialogue,
             welcome=user_ids(self._settings.tlsmgr_authorized_users),
+            connection_limit=self._settings.tlsmgr_client_connection_limit,
         )
         await self._server.start()
         self._at_end.callback(self._metrics.close)
@@ -85,6 +86,7 @@ class ExpirySweeper:
         self._metrics.use(settings.tlsmgr_metrics_address)
         if self._server is not None:
             self._server.welcome = welcome
+            self._server.limit_connections(settings.tlsmgr_client_connection_limit)
         self._settings = settings
 
     def enter_jail(self, root: Path) -> None:
