@@ -19,8 +19,9 @@ from tlsmgr.wire import attribute_client, calls, rpc
 
 #: How many sessions a cache has, in the lookups of which all fit into memory and in the others.
 FEW_KEYS, MANY_KEYS = 1000, 1_000_000
-#: How many sessions fill a cache up that is measured at its limit.
-LIMITED_KEYS = 20_000
+#: How many sessions fill a cache up that is measured at its limit: many, so that the cache beside it,
+#: which has no limit, is not much larger in the end.
+LIMITED_KEYS = 200_000
 _SEED_SIZE = 32
 _SESSION_SIZE = 400
 _LOOKUPS, _UPDATES = 9, 1  # in ten requests that are mixed

@@ -22,6 +22,8 @@ from sweeping.filling import fill
 from tlsmgr.sealing.keys import SEALING_KEY_SIZE
 
 _DONE = "cache smtpd full cleanup"
+# Or else what is saved meanwhile would remove what is to be swept.
+_NO_LIMITS = ("tlsmgr_session_cache_entry_limit = 0", "tlsmgr_session_cache_size_limit = 0")
 _REMOVED = re.compile(r"full cleanup: retained=\d+ dropped=(\d+) entries")
 _SWEEP_SECONDS, _SHRUNK_SECONDS, _REST_SECONDS = 600.0, 300.0, 3.0
 _KIBIBYTE, _MEBIBYTE = 2**10, 2**20
@@ -76,7 +78,7 @@ def _measure(options: argparse.Namespace, sandbox: Sandbox, generator: LoadGener
     key_file = sandbox.root / "key"
     key_file.write_text(secret.hex())
     key_file.chmod(0o600)
-    sandbox.configure(f"tlsmgr_sealing_key_file = {key_file}")
+    sandbox.configure(f"tlsmgr_sealing_key_file = {key_file}", *_NO_LIMITS)
     sandbox.start("prng-server")
     figures = {"entries": float(options.entries)}
     empty, figures["ready s, empty"] = _started(sandbox)

@@ -10,6 +10,7 @@ import uvloop
 from tests.service.stores import TroubledStore, locked
 from tlsmgr.errors import Status, StoreError
 from tlsmgr.messages import StatusReply
+from tlsmgr.service import commit_budget
 from tlsmgr.service.commit_queue import CommitQueue
 from tlsmgr.storage.sessions import Change, Put, Remove
 
@@ -181,6 +182,21 @@ def test_a_store_that_stays_busy_is_not_waited_for(tmp_path: Path, caplog: pytes
 
     _with_queue(tmp_path, work)
     assert len(caplog.records) == 1
+
+
+def test_who_waits_behind_many_others_is_told_as_soon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However few a transaction has room for: whoever's time is over is answered."""
+    monkeypatch.setattr(commit_budget, "_MOST", 1 << 13)
+
+    async def work(queue: CommitQueue, _store: TroubledStore) -> None:
+        with locked(tmp_path / "store"):
+            async with asyncio.timeout(2.5):
+                replies = await asyncio.gather(*(queue.submit(_put(b"")) for _ in range(8000)))
+        assert replies == [NOT_DONE] * 8000
+
+    _with_queue(tmp_path, work)
 
 
 def test_a_failing_store_is_answered_for(tmp_path: Path) -> None:

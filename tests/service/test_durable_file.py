@@ -6,7 +6,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 import uvloop
 
+from tests.transport.lines import until
 from tlsmgr.errors import HostError
+from tlsmgr.service import durable_file
 from tlsmgr.service.durable_file import DurableFile
 
 HANGS_SECONDS = 20.0
@@ -83,6 +85,27 @@ def test_a_disk_that_fails_is_told_of_until_it_works(caplog: pytest.LogCaptureFi
 
     _with_disk(work)
     assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+def test_a_disk_that_failed_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Until it has taken what was saved, without another change; told once, and once when it has."""
+    caplog.set_level("INFO")
+    monkeypatch.setattr(durable_file, "_RETRY_SECONDS", 0.001)
+
+    async def work(file: DurableFile, disk: Disk) -> None:
+        disk.may_go_on.set()
+        disk.failure = HostError("the disk is full")
+        file.was_replaced()
+        await until(lambda: disk.syncs > 3)
+        assert await file.settled() == "the disk is full"
+        disk.failure = None
+        await until(lambda: "on the disk now" in caplog.text)
+        assert await file.settled() == ""
+
+    _with_disk(work)
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
 
 
 def test_a_defect_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:

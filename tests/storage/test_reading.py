@@ -10,7 +10,7 @@ from tests.storage.test_verification import SEALED
 from tlsmgr.errors import StoreError
 from tlsmgr.storage.compaction import free_bytes
 from tlsmgr.storage.limits import NO_LIMITS
-from tlsmgr.storage.reading import StoreReader
+from tlsmgr.storage.reading import StoreReader, connect_to_read, has_database
 from tlsmgr.storage.sessions import SessionStore
 from tlsmgr.storage.verification import defects
 
@@ -34,3 +34,14 @@ def test_a_link_in_place_of_the_database_is_not_followed(
     with pytest.raises(StoreError, match=r"cache\.db: is a link"):
         look(directory)
     assert {path.name: path.stat().st_mtime_ns for path in elsewhere.iterdir()} == before
+
+
+def test_a_link_that_leads_nowhere_is_no_store_that_is_not_made(directory: Path) -> None:
+    """It is told, rather than passed over."""
+    assert not has_database(directory)
+    directory.mkdir(mode=0o700)
+    assert not has_database(directory)
+    (directory / "cache.db").symlink_to("nowhere")
+    assert has_database(directory)
+    with pytest.raises(StoreError, match=r"cache\.db: is a link"):
+        connect_to_read(directory)

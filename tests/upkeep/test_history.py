@@ -76,3 +76,13 @@ def test_a_symbolic_link_in_place_of_the_history_is_refused(tmp_path: Path) -> N
     (tmp_path / "tlsmgr_history.jsonl").unlink()
     history.add(Snapshot(time=2000, figures={}))
     assert [each.time for each in history.load()] == [2000]
+
+
+def test_a_pipe_in_place_of_the_history_is_refused(tmp_path: Path) -> None:
+    """Nobody waits for what its writer may say."""
+    path = tmp_path / "tlsmgr_history.jsonl"
+    os.mkfifo(path)
+    writer = os.open(path, os.O_RDWR)
+    with pytest.raises(HostError, match="remove it to begin anew"):
+        History(tmp_path).load()
+    os.close(writer)

@@ -14,6 +14,7 @@ _NAME = "tlsmgr.former_service_name"
 _MODE = 0o644
 # More than postconf takes.
 _SIZE_MAX = 1 << 20
+_ADVICE = "remove it, and set tlsmgr_service_name in main.cf to what it was before"
 _SET = "set"
 _UNSET = "unset"
 
@@ -27,14 +28,23 @@ class FormerValue:
 
     @classmethod
     def load(cls, directory: Path) -> Self | None:
-        """Return what was saved in the configuration directory, or None if nothing was."""
+        """Return what was saved in the configuration directory, or None if nothing was.
+
+        Raises:
+            HostError: it cannot be read.
+        """
+        path = directory / _NAME
         try:
-            with _opened(directory / _NAME) as file:
+            with _opened(path) as file:
                 text = file.read().decode()
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise HostError(f"cannot read {directory / _NAME}: {error.strerror}") from error
+            raise HostError(f"cannot read {path}: {error.strerror}; {_ADVICE}") from error
+        except UnicodeDecodeError as error:
+            raise HostError(f"cannot read {path}: it is not what was written there; {_ADVICE}") from error
+        if not text.strip("\0"):  # as the machine's death may leave it
+            return None
         ours, _, former = text.rstrip("\n").partition("\n")
         word, _, value = former.partition(" ")
         return cls(value=value if word == _SET else None, ours=ours)
@@ -46,6 +56,7 @@ class FormerValue:
         try:
             with _opened(path) as file:
                 file.replace(f"{self.ours}\n{text}\n".encode())
+                file.sync()  # before main.cf is changed, which then would not be known to be ours
         except OSError as error:
             raise HostError(f"cannot write {path}: {error.strerror}") from error
 
@@ -60,6 +71,8 @@ class FormerValue:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[SmallFile]:
-    with closing(SmallFile(path, size_max=_SIZE_MAX, mode=_MODE)) as file:
+    # Whoever has the directory may have written it, and root anywhere.
+    owners = {0, path.parent.stat().st_uid}
+    with closing(SmallFile(path, size_max=_SIZE_MAX, mode=_MODE, owners=owners)) as file:
         file.open()
         yield file

@@ -17,6 +17,8 @@ _log = logging.getLogger(__name__)
 
 # What waits together for a store that another process has locked. Handshakes do not come near it.
 _BYTES_WAITING = 8 << 20
+# What each takes beside its id and session.
+_BYTES_BESIDE = 1024
 _BUSY_PAUSE_SECONDS = 0.001
 # A transaction costs as much as five changes in it. While more and more come, so many turns of the
 # event loop, of some 0.1 ms each, are waited for those that are on their way.
@@ -73,10 +75,11 @@ class CommitQueue:
         """Take a change; the future's reply comes within a little more than a second."""
         reply: asyncio.Future[StatusReply] = self._loop.create_future()
         size = _size(change)
-        if self._bytes_waiting + size > _BYTES_WAITING:
+        if self._bytes_waiting + size + len(self._waiting) * _BYTES_BESIDE > _BYTES_WAITING:
             self._trouble.warning(
                 "size",
-                "sessions of %d bytes wait to be saved: more are refused meanwhile",
+                "%d sessions of %d bytes wait to be saved: more are refused meanwhile",
+                len(self._waiting),
                 self._bytes_waiting,
             )
             reply.set_result(_NOT_DONE)
@@ -151,14 +154,15 @@ class CommitQueue:
             self._idle.set()
 
     def _put_back(self, group: list[_Waiting], error: StoreBusyError) -> list[_Waiting]:
-        """Return those whose time is over; the others are first again in their order."""
+        """Return all whose time is over, also of those behind; the others are first again in their order."""
         now = self._loop.time()
-        late = [each for each in group if each.deadline <= now]
+        self._waiting.extendleft(reversed(group))
+        late: list[_Waiting] = []
+        while self._waiting and self._waiting[0].deadline <= now:
+            late.append(self._waiting.popleft())
         if late:
             self._trouble.warning("store", "%s", error)
-        others = [each for each in group if each.deadline > now]
-        self._waiting.extendleft(reversed(others))
-        self._bytes_waiting += sum(each.size for each in others)
+        self._bytes_waiting += sum(each.size for each in group) - sum(each.size for each in late)
         return late
 
 

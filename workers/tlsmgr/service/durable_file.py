@@ -7,11 +7,15 @@ from contextlib import suppress
 from threading import Thread
 
 from tlsmgr.errors import HostError
+from tlsmgr.occasional_log import OccasionalLog
 
 _log = logging.getLogger(__name__)
 
+_MESSAGE = "what was saved may not survive the machine: %s"
 # A worker that ends, and who revokes, wait so long for the disk, and no longer.
 _PATIENCE_SECONDS = 3.0
+# After a failure it is tried again so often: a full disk may be so for a while.
+_RETRY_SECONDS = 5.0
 
 
 class DurableFile:
@@ -28,6 +32,7 @@ class DurableFile:
         self._sync = sync
         self._is_due = self._is_under_way = False
         self._failure = ""
+        self._trouble = OccasionalLog(_log, self._loop.time)
         self._at_rest = asyncio.Event()
         self._at_rest.set()
 
@@ -49,8 +54,14 @@ class DurableFile:
             async with asyncio.timeout(_PATIENCE_SECONDS):
                 await self._at_rest.wait()
         except TimeoutError:
-            return _told(f"the disk has not taken it within {_PATIENCE_SECONDS:g} s")
+            reason = f"the disk has not taken it within {_PATIENCE_SECONDS:g} s"
+            _log.warning(_MESSAGE, reason)
+            return reason
         return self._failure
+
+    def _try_again(self) -> None:
+        if not self._is_under_way:
+            self._start()
 
     def _start(self) -> None:
         self._is_due, self._is_under_way = False, True
@@ -73,14 +84,12 @@ class DurableFile:
     def _ended(self, failure: str) -> None:
         self._is_under_way = False
         if failure:
-            _told(failure)
+            self._trouble.warning("sync", _MESSAGE, failure, cause=failure)
+            self._loop.call_later(_RETRY_SECONDS, self._try_again)
+        else:
+            self._trouble.recovered("sync", "what was saved is on the disk now")
         if self._is_due:
             self._start()
         else:
             self._failure = failure
             self._at_rest.set()
-
-
-def _told(failure: str) -> str:
-    _log.warning("what was saved may not survive the machine: %s", failure)
-    return failure

@@ -17,13 +17,17 @@ _BUSY_MILLISECONDS = 2000
 
 
 def has_database(directory: Path) -> bool:
-    """Whether the store was made.
+    """Whether the store was made; a link in its place counts, and is refused by ``connect_to_read``.
 
     Raises:
         StoreError: That cannot be seen.
     """
     with store_errors(str(directory), "look for the database"):
-        return (directory / DATABASE_NAME).exists()
+        try:
+            (directory / DATABASE_NAME).lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return True
 
 
 def connect_to_read(directory: Path) -> sqlite3.Connection:
@@ -43,9 +47,12 @@ def connect_to_read(directory: Path) -> sqlite3.Connection:
     # mode=ro could not make the shared index of a log that nobody has open; query_only writes nothing.
     connection = sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True, isolation_level=None)
     own = connection_pragmas() | {"busy_timeout": _BUSY_MILLISECONDS, "query_only": 1}
-    for name, value in own.items():
-        if name != "journal_mode":
-            connection.execute(f"PRAGMA {name} = {value}").fetchall()
+    with ExitStack() as undo:
+        undo.callback(connection.close)
+        for name, value in own.items():
+            if name != "journal_mode":
+                connection.execute(f"PRAGMA {name} = {value}").fetchall()
+        undo.pop_all()
     return connection
 
 

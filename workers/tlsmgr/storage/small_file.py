@@ -3,6 +3,7 @@
 import errno
 import os
 import stat
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,10 +24,12 @@ class SmallFile:
         path: absolute, in a directory of the user that this process runs as.
         size_max: bytes that are read at most.
         mode: permission bits of what is written, whatever the umask.
+        owners: users whose file is read, besides the one that this process runs as.
     """
 
-    def __init__(self, path: Path, *, size_max: int, mode: int = 0o600) -> None:
+    def __init__(self, path: Path, *, size_max: int, mode: int = 0o600, owners: Collection[int] = ()) -> None:
         self.path = path
+        self._owners = owners
         self._size_max = size_max
         self._mode = mode
         self._directory = _CLOSED
@@ -43,11 +46,11 @@ class SmallFile:
             self._directory = _CLOSED
 
     def read(self) -> bytes:
-        """Return what is in it, which must be a plain file of this user."""
+        """Return what is in it, which must be a plain file of this user or of another owner."""
         descriptor = os.open(self.path.name, _READ_FLAGS, dir_fd=self._directory)
         try:
             status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
+            if not stat.S_ISREG(status.st_mode) or status.st_uid not in {os.geteuid(), *self._owners}:
                 raise PermissionError(errno.EPERM, "not a regular file of this user")
             return os.read(descriptor, self._size_max)
         finally:

@@ -1,7 +1,9 @@
 """A small history of what the workers counted: one JSON object a line, in data_directory."""
 
+import errno
 import json
 import os
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,8 +107,12 @@ def replace_file(path: Path, text: str, *, mode: int) -> None:
 
 
 def _open_itself(path: str, flags: int) -> int:
-    """Open a file, and nothing that a symbolic link leads to; do not wait for the writer of a FIFO."""
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
+    """Open a plain file, and nothing that a symbolic link leads to; do not wait for the writer of a FIFO."""
+    descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a regular file", path)
+    return descriptor
 
 
 def _numbers(name: str, value: object) -> Iterator[tuple[str, float]]:
