@@ -67,6 +67,7 @@ def test_socket_file_removed(sandbox: Sandbox) -> None:
     for path in (sandbox.postfix_socket, sandbox.socket("cache-server")):
         path.unlink()
         wait_for("socket", path.exists, evidence=lambda: worker.log)
+        worker.wait_for_log(f"{path} had gone")
         check_logged_once(worker, str(path), "had gone: listening there anew")
     check_recovery(sandbox, worker)
     assert sandbox.answers("cache-server")
